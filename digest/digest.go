@@ -1,0 +1,175 @@
+// Package digest is the editor: it turns items into works, works into stories,
+// and stories into the digest of a period.
+//
+// It is the middle one of Seedcorn's three layers (cmd -> bot -> digest -> feeds).
+// Everything in this package is a pure function of its arguments: time is handed
+// in, storage is behind package store, and nothing here knows of a chat platform.
+//
+// The way of a work through this layer:
+//
+//	feeds.Item + feeds.Tags = [Entry]
+//	    [Resolve] finds the work an entry belongs to     (identity.go)
+//	    [Fold] makes a [Work] of all its entries         (work.go)
+//	    [Changes] says what an edited entry changed      (work.go)
+//	works + [Period]
+//	    [Compose] picks, sorts and words the [Digest]    (compose.go)
+//	    [Count] measures the [Balance] between countries (balance.go)
+//	subscriptions
+//	    [Subscription.Due] says which period is owed     (schedule.go)
+//
+// Its rooms: query (the query language), rank (what comes first, and why), store
+// (SQL), jobs (the bell and the background work).
+package digest
+
+import (
+	"time"
+
+	"seedcorn/feeds"
+)
+
+// Each id has its own type.
+type (
+	// WorkID names a work: "w" and ten letters of Crockford's base 32. It is derived
+	// from the work's first identifier, so that two machines give one name.
+	WorkID string
+	// SubscriptionID names a subscription.
+	SubscriptionID string
+	// DigestID names one composed digest: one subscription, one period.
+	DigestID string
+)
+
+// An Entry is an item with what the tagger concluded about it.
+type Entry struct {
+	Item feeds.Item `json:"item"`
+	Tags feeds.Tags `json:"tags"`
+	// Via is the identifier by which the entry was joined to its work, and Rule the
+	// rule of identity that allowed it. Both are empty on the entry that began it.
+	Via  feeds.Key `json:"via,omitzero"`
+	Rule string    `json:"rule,omitempty"`
+}
+
+// A Work is the one piece of research that its entries are about. It is always
+// the [Fold] of its entries and corrections: nothing in it is edited by hand, so
+// it can be recomputed, and a merge can be undone.
+type Work struct {
+	ID      WorkID         `json:"id"`
+	Kind    feeds.ItemKind `json:"kind"` // of the entry that gave the title
+	Title   string         `json:"title"`
+	Summary string         `json:"summary,omitempty"`
+	URL     string         `json:"url"`
+	First   time.Time      `json:"first"`             // when it first became public, as far as we know
+	Last    time.Time      `json:"last"`              // the latest event: an entry, a revision, a new license
+	Version int            `json:"version,omitempty"` // arXiv's latest
+	feeds.Tags
+	Categories []string    `json:"categories,omitempty"`
+	Keys       []feeds.Key `json:"keys,omitempty"`
+	Places     []Place     `json:"places"` // where it appeared, oldest first
+	Events     []Event     `json:"events,omitempty"`
+	Corrected  bool        `json:"corrected,omitempty"`
+}
+
+// A Place is where a work appeared: one entry of one source.
+type Place struct {
+	Item   feeds.ItemID   `json:"item"`
+	Source feeds.SourceID `json:"source"`
+	Kind   feeds.ItemKind `json:"kind"`
+	Title  string         `json:"title"`
+	URL    string         `json:"url"`
+	Date   time.Time      `json:"date"`
+	Via    feeds.Key      `json:"via,omitzero"`
+	Rule   string         `json:"rule,omitempty"`
+}
+
+// EventKind is what happened to a work after it was first seen.
+type EventKind string
+
+// The kinds of event.
+const (
+	EventAppeared   EventKind = "appeared"   // another entry joined
+	EventRevised    EventKind = "revised"    // a new version of the paper
+	EventRelicensed EventKind = "relicensed" // an artifact's license or gate changed
+	EventMerged     EventKind = "merged"     // another work was found to be this one
+	EventSplit      EventKind = "split"      // an entry was taken out again
+	EventCorrected  EventKind = "corrected"  // a person corrected a tag
+)
+
+// An Event is something that happened to a work. Events are appended, never
+// changed: they are the work's history.
+type Event struct {
+	At     time.Time    `json:"at"`
+	Kind   EventKind    `json:"kind"`
+	Item   feeds.ItemID `json:"item,omitempty"`
+	What   string       `json:"what,omitempty"` // the artifact's URL, the key, the field
+	From   string       `json:"from,omitempty"`
+	To     string       `json:"to,omitempty"`
+	Detail string       `json:"detail,omitempty"` // one sentence for a person
+}
+
+// A Correction is a person's word against the rules'. Corrections are appended;
+// the latest one of a field wins, and an empty Value takes earlier ones back.
+type Correction struct {
+	ID      int64     `json:"id"`
+	Work    WorkID    `json:"work"`
+	Field   string    `json:"field"` // "country", "lab", "openness", "license"
+	Value   string    `json:"value"`
+	Because string    `json:"because"` // a URL or a sentence
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+}
+
+// A Period is a span of time, [From, To).
+type Period struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Contains reports whether t lies in the period.
+func (p Period) Contains(t time.Time) bool { return !t.Before(p.From) && t.Before(p.To) }
+
+// A Topic is a named query that people subscribe to.
+type Topic struct {
+	Name  string `json:"name"`
+	Query string `json:"query"`
+	About string `json:"about"`
+}
+
+// A Destination is where digests of a subscription go. Platform is the name an
+// adapter gave itself; the other fields mean something to that adapter only.
+type Destination struct {
+	Platform  string `json:"platform"`
+	Workspace string `json:"workspace,omitempty"`
+	Channel   string `json:"channel,omitempty"`
+}
+
+// A Subscription is a destination, a query, a cadence and an owner.
+type Subscription struct {
+	ID          SubscriptionID `json:"id"`
+	Destination Destination    `json:"destination"`
+	Query       string         `json:"query"`   // in the query language, or a topic's name as "topic:NAME"
+	Cadence     string         `json:"cadence"` // five-field cron expression
+	Zone        string         `json:"zone"`    // IANA time zone
+	Owner       string         `json:"owner"`
+	Created     time.Time      `json:"created"`
+	// Cursor is the end of the last period that was composed: the next one starts
+	// here, so that periods never overlap and never leave a hole.
+	Cursor      time.Time `json:"cursor"`
+	Next        time.Time `json:"next"`                  // when the next digest is due
+	PausedUntil time.Time `json:"paused_until,omitzero"` // far future: until resumed
+	LastResult  string    `json:"last_result,omitempty"`
+}
+
+// SourceHealth is how a source did over a period, as the small print needs it.
+type SourceHealth struct {
+	ID       feeds.SourceID   `json:"id"`
+	Title    string           `json:"title"`
+	Lab      feeds.LabID      `json:"lab,omitempty"`
+	Country  feeds.Country    `json:"country,omitempty"` // home of the lab
+	Kind     feeds.SourceKind `json:"kind"`
+	LastLook time.Time        `json:"last_look,omitzero"` // last visit, good or bad
+	LastGood time.Time        `json:"last_good,omitzero"` // last visit that was answered
+	LastItem time.Time        `json:"last_item,omitzero"` // date of its newest item
+	Failures int              `json:"failures"`           // failed visits in a row
+	Trouble  string           `json:"trouble,omitempty"`  // the last failure, in words
+	Paused   bool             `json:"paused,omitempty"`
+	Gone     bool             `json:"gone,omitempty"`
+}
