@@ -165,6 +165,7 @@ func workID(seed string) WorkID {
 	return WorkID(b)
 }
 
+// strength orders schemes by how well they name a work, strongest first.
 func strength(s feeds.Scheme) int {
-	return slices.Index([]feeds.Scheme{feeds.KeyArXiv, feeds.KeyDOI, feeds.KeyHF, feeds.KeyGitHub, feeds.KeyURL}, s) & 63
+	return slices.Index([]feeds.Scheme{feeds.KeyArXiv, feeds.KeyDOI, feeds.KeyHF, feeds.KeyGitHub, feeds.KeyURL, feeds.KeyTitle}, s)
 }
