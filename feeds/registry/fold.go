@@ -1,0 +1,189 @@
+package registry
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Fold brings names that people write differently to one form: compatibility
+// composition, lower case, Latin, Greek and Cyrillic accents removed, everything
+// that is not a letter, mark or digit turned into single spaces. Scripts that
+// need their marks (Devanagari, kana, Thai) keep them. "Université de Montréal"
+// becomes "universite de montreal", "Z.ai" becomes "z ai".
+func Fold(s string) string {
+	if isASCII(s) {
+		return foldASCII(s)
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	gap := false
+	var last rune
+	for _, r := range norm.NFKD.String(s) {
+		switch {
+		case r >= 0x300 && r <= 0x36F: // combining diacritical marks, https://www.unicode.org/charts/PDF/U0300.pdf
+			continue
+		case unicode.Is(unicode.Cf, r): // zero-width and direction marks
+			continue
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) && last != 0:
+			if gap && b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			gap = false
+			if f := unfolded[r]; f != "" {
+				b.WriteString(f)
+			} else {
+				b.WriteRune(unicode.ToLower(r))
+			}
+			last = r
+		default:
+			gap, last = true, 0
+		}
+	}
+	return norm.NFC.String(b.String())
+}
+
+// Letters that no decomposition takes to their plain form.
+var unfolded = map[rune]string{
+	'ø': "o", 'Ø': "o", 'ł': "l", 'Ł': "l", 'đ': "d", 'Đ': "d", 'ß': "ss", 'æ': "ae", 'Æ': "ae",
+	'œ': "oe", 'Œ': "oe", 'ı': "i", 'þ': "th", 'Þ': "th", 'ð': "d", 'Ð': "d",
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func foldASCII(s string) string {
+	b := make([]byte, 0, len(s))
+	gap := false
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9':
+		default:
+			gap = true
+			continue
+		}
+		if gap && len(b) > 0 {
+			b = append(b, ' ')
+		}
+		gap = false
+		b = append(b, c)
+	}
+	return string(b)
+}
+
+// FoldLicense brings the spellings of one license to one form: lower case, words
+// separated by single spaces, '+' and the dot inside a version kept, "version" and
+// "v" before a number and the words "the", "license", "licence" and "agreement"
+// dropped. Nothing else is guessed: "modified MIT" stays apart from "MIT".
+func FoldLicense(s string) string {
+	s = strings.ToLower(norm.NFKC.String(strings.TrimSpace(s)))
+	rs := []rune(s)
+	var words []string
+	var w []rune
+	flush := func() {
+		if len(w) > 0 {
+			words = append(words, string(w))
+			w = w[:0]
+		}
+	}
+	for i, r := range rs {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || r == '+':
+			w = append(w, r)
+		case r == '.' && i > 0 && i+1 < len(rs) && unicode.IsDigit(rs[i-1]) && unicode.IsDigit(rs[i+1]):
+			w = append(w, r)
+		case unicode.Is(unicode.Cf, r):
+		default:
+			flush()
+		}
+	}
+	flush()
+	out := words[:0]
+	for i, w := range words {
+		switch w {
+		case "the", "license", "licence", "agreement":
+			continue
+		case "version", "v", "ver":
+			if i+1 < len(words) && isVersion(words[i+1]) {
+				continue
+			}
+		}
+		if len(w) > 1 && w[0] == 'v' && isVersion(w[1:]) {
+			w = w[1:]
+		}
+		out = append(out, w)
+	}
+	return strings.Join(out, " ")
+}
+
+func isVersion(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
+
+// NormalizeText folds a license text to its words, so that two copies that differ
+// in layout, quotes, case or copyright holder are equal: lower case, only letters
+// and digits, single spaces; lines that begin with "Copyright" or "©" and
+// "all rights reserved" left out. It follows the spirit of SPDX's matching
+// guidelines (https://spdx.github.io/spdx-spec/v2.3/license-matching-guidelines-and-templates/)
+// but stays stricter: a word more or less is a different text.
+func NormalizeText(text string) string {
+	var b strings.Builder
+	b.Grow(len(text))
+	for line := range strings.Lines(text) {
+		f := Fold(line)
+		if f == "" || isCopyright(line, f) {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(f)
+	}
+	return b.String()
+}
+
+// isCopyright reports whether a line names a holder: it begins with the word or
+// the sign and goes on with a year, the sign or a bracketed placeholder. A clause
+// that merely begins with the word ("Copyright license. Subject to …") is not one.
+func isCopyright(line, folded string) bool {
+	if folded == "all rights reserved" {
+		return true
+	}
+	line = strings.TrimLeft(line, " \t#*/%;>-")
+	if strings.HasPrefix(line, "©") || strings.HasPrefix(strings.ToLower(line), "(c)") {
+		return true
+	}
+	rest, found := strings.CutPrefix(strings.ToLower(line), "copyright")
+	if !found {
+		return false
+	}
+	rest = strings.TrimLeft(rest, " \t:")
+	for _, p := range []string{"(c)", "©", "[", "<", "{", "19", "20"} {
+		if strings.HasPrefix(rest, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// TextHash is the SHA-256 of [NormalizeText] in hexadecimal; "" for a text
+// without words.
+func TextHash(text string) string {
+	n := NormalizeText(text)
+	if n == "" {
+		return ""
+	}
+	h := sha256.Sum256([]byte(n))
+	return hex.EncodeToString(h[:])
+}
