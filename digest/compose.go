@@ -134,9 +134,8 @@ type Plan struct {
 	Query    string
 	Period   Period
 	Counting Counting
-	Registry string                      // version, for the small print
-	Sources  []SourceHealth              // every source that could have contributed
-	Names    func(feeds.SourceID) string // a source's title; nil uses Sources
+	Registry string         // version, for the small print
+	Sources  []SourceHealth // every source that could have contributed
 	Merged   int
 }
 
@@ -254,6 +253,9 @@ func changesIn(w Work, p Period) []Event {
 	}
 	return out
 }
+
+// StoryOf words one work outside of any digest.
+func StoryOf(w Work) Story { return story(w, Plan{}, nil) }
 
 // maxAlso is how many other places a story names.
 const maxAlso = 4

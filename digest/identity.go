@@ -25,6 +25,21 @@ const (
 	RulePerson    = "I9" // a person joined them
 )
 
+// ExplainRule says in one sentence what a rule of identity rests on.
+func ExplainRule(rule string) string {
+	switch rule {
+	case RuleSameKey:
+		return "both are the same thing by a public identifier"
+	case RuleClaimed:
+		return "one says that the other belongs to it, and date and labs agree"
+	case RuleSameTitle:
+		return "same title within two months, and nothing contradicts it"
+	case RulePerson:
+		return "a person joined them"
+	}
+	return ""
+}
+
 // A Candidate is a work that shares a key with an entry.
 type Candidate struct {
 	Work       WorkID
