@@ -153,6 +153,21 @@ func (t *Trouble) Error() string {
 	return fmt.Sprintf("%s: %s", where, s)
 }
 
+// Words says for a person what went wrong, without naming the source.
+func (t *Trouble) Words() string {
+	switch t.Kind {
+	case TroubleStatus, TroubleLimited, TroubleDenied, TroubleGone:
+		if t.Status != 0 {
+			return fmt.Sprintf("%s, HTTP %d", t.Kind, t.Status)
+		}
+	case TroubleNotAFeed, TroubleMalformed, TroubleTooLarge, TroublePrivate, TroubleRefused, TroubleNetwork:
+		if t.Err != nil {
+			return fmt.Sprintf("%s: %v", t.Kind, t.Err)
+		}
+	}
+	return string(t.Kind)
+}
+
 func (t *Trouble) Unwrap() error { return t.Err }
 
 // TroubleOf returns the kind of trouble in err's chain, or "" where there is none.
@@ -170,8 +185,12 @@ type Request struct {
 	Accept       string
 	ETag         string // sent as If-None-Match
 	LastModified string // sent as If-Modified-Since
-	Header       http.Header
-	MaxBytes     int64 // cap after decompression; 0 means the client's default
+	// Hash is the [Response] Hash of the body the caller has. A body that comes over
+	// the wire with the same hash is answered as a 304 and not even decompressed, so
+	// a server without validators is as cheap as one with them.
+	Hash     string
+	Header   http.Header
+	MaxBytes int64 // cap after decompression; 0 means the client's default
 }
 
 // A Response is the answer to a [Request]. The body is whole, decompressed and
