@@ -1,0 +1,406 @@
+package tag
+
+import (
+	"slices"
+	"strings"
+
+	"seedcorn/feeds"
+)
+
+// A clause is a part of a license note that speaks of one thing: "Apache 2.0 for
+// code".
+type clause struct {
+	text    string
+	words   words
+	scope   scope
+	found   []int // licenses named, as indexes
+	near    bool  // names something that is like a license but is not it
+	unsure  bool  // the note itself doubts it: "Apache 2.0 (?)"
+	limits  []feeds.Flag
+	absent  bool // says that there is no license
+	closed  []feeds.Flag
+	link    bool // nothing but a link
+	offered bool // says that weights can be had
+}
+
+// scope says what a clause speaks of.
+type scope uint8
+
+const (
+	ofCode scope = 1 << iota
+	ofWeights
+	ofData
+	ofPaper
+)
+
+func scopeOf(kind feeds.ArtifactKind) scope {
+	switch kind {
+	case feeds.Code:
+		return ofCode
+	case feeds.Data:
+		return ofData
+	case feeds.Paper:
+		return ofPaper
+	}
+	return ofWeights
+}
+
+var (
+	codeWords = []string{"code", "codes", "repo", "repository", "software", "script", "scripts", "source", "codebase", "implementation", "framework", "toolkit", "library", "package", "training and inference", "train", "training", "inference"}
+	// "model" alone is too common to open anything, but inside a license note it
+	// says what the clause is about.
+	weightWords = []string{"weights", "weight", "model", "models", "checkpoint", "checkpoints", "parameters", "ckpt", "ckpts", "pretrained models", "base", "instruct"}
+	dataWords   = []string{"data", "dataset", "datasets", "corpus", "corpora"}
+	paperWords  = []string{"paper", "documentation", "docs", "article"}
+
+	nearWords = []string{"modified", "mod", "modification of", "variant of", "similar to", "based on", "inspired by", "derived from", "esque", "like", "style", "with exceptions", "with additional", "plus", "variation of", "adapted"}
+
+	absentPhrases = []string{
+		"no license", "no licence", "no clear license", "no clear licence", "unclear license", "license unclear", "license is unclear", "license isnt clear",
+		"license not", "no specific license", "without license", "without a license", "unlicensed by", "no explicit license", "unknown license",
+		"license unknown", "license is unknown", "no license specified", "unclear", "licenses unclear", "unspecified license", "license is not",
+	}
+	ncPhrases = []string{
+		"non commercial", "noncommercial", "non comm", "noncomm", "not commercial", "not for commercial", "no commercial", "commercial use forbidden",
+		"commercial use is forbidden", "commercial use prohibited", "commercial use is prohibited", "prohibits commercial", "forbids commercial", "non commercially",
+		"commercial usage requires separate", "cannot be used for commercial", "not be used for commercial", "not be used commercially", "not intended to be commercially",
+		"not permitted for commercial", "free for non", "commercial use requires", "commercial usage requires",
+	}
+	researchPhrases = []string{
+		"research only", "research purposes only", "research purpose only", "research use only", "academic use only", "academic usage", "academic purposes only",
+		"for academic", "academic use", "research and development only", "for research purposes only", "only for research", "only be used for research",
+		"research license", "purely for research", "used for research purposes only", "scientific research", "education and research only", "for research only",
+		"academic research only", "only for learning",
+	}
+	scalePhrases = []string{
+		"mau", "monthly active users", "monthly users", "m users", "monthly active user", "annual revenue", "number of users exceeds", "massive commercial use",
+		"output tokens per month", "monthly revenue",
+	}
+	fieldPhrases = []string{
+		"use based restrictions", "use restrictions", "harmful use", "abuse restrictions", "acceptable use policy", "responsible use restrictions", "harmful use restrictions",
+		"ethical restrictions", "usage restrictions", "acceptable use restrictions", "responsible ai license", "behavioral use", "usage restriction", "use policy",
+		"limits uses", "no harmful", "prc laws",
+	}
+	territoryPhrases = []string{"does not apply in the european union", "regulate usage in the eu", "not in the eu", "not available in the eu", "excluding the eu"}
+	outputPhrases    = []string{"use outputs to train", "use to train other models", "train other models", "used to train other"}
+	servePhrases     = []string{"hosting use", "hosting restrictions", "may not host"}
+
+	unreleasedPhrases = []string{
+		"not released", "unreleased", "not been released", "no weights", "weights not", "not publicly released", "not yet released", "coming soon", "code coming",
+		"upon request", "available on request", "not publicly available", "waitlist", "wait list", "private beta", "private preview", "select partners", "selected partners",
+		"trusted partners", "trusted testers", "limited preview", "limited research preview", "not yet releasing", "not releasing", "plans to release", "plan to release", "no model weights",
+		"will be publicly available", "will be released", "will be made available", "not accessible", "unaccessible", "inaccessible", "not available", "don t see model weights", "dont see model weights",
+		"no code or weights", "never released", "never be released", "asset isnt released", "not generally available", "allowlist", "select users", "to be released", "will not be released",
+	}
+	apiPhrases = []string{
+		"via api", "via the api", "api access", "through the api", "through api", "via our api", "via its api", "api only", "api via", "the api", "api", "apis", "vertex ai", "ai studio",
+		"bedrock", "azure ai", "la plateforme", "pricing", "paid plans", "premium version", "subscription",
+	}
+	hostedPhrases = []string{
+		"web interface", "web app", "chat interface", "app", "demo", "web server", "website", "chatbot", "in production", "copilot", "playground", "le chat", "lmarena",
+		"deployed in", "in cursor",
+	}
+	proprietaryPhrases = []string{"proprietary", "closed source", "closed", "all rights reserved", "commercial license", "commercial licence", "enterprise license", "terms of service", "closed weights", "not open", "not open source"}
+	offeredPhrases     = []string{"weights available", "weights are available", "model weights", "open weights", "weights and code", "code and weights", "weights on", "models available", "open weight", "pretrained weights", "pre trained models", "trained models", "weights were released", "weights released"}
+)
+
+// note reads a license note: prose with licenses, scopes, conditions and links.
+func (l *licenses) note(s string, kind feeds.ArtifactKind) Reading {
+	want := scopeOf(kind)
+	cs := l.clauses(s)
+
+	// A clause that names the artifact outranks clauses that name nothing, and a
+	// clause about something else says nothing about it (rule O2).
+	var explicit, implicit, elsewhere []clause
+	for _, c := range cs {
+		switch {
+		case c.scope&want != 0:
+			explicit = append(explicit, c)
+		case c.scope == 0:
+			implicit = append(implicit, c)
+		default:
+			elsewhere = append(elsewhere, c)
+		}
+	}
+	decided := false
+	var out Reading
+	var named []string
+	use := func(c clause) {
+		for _, r := range l.readings(c, kind) {
+			r.Quote = clip(c.text, maxQuote)
+			if !decided {
+				out, decided = r, true
+			} else {
+				was := out
+				out = stricter(out, r)
+				if was.Openness != r.Openness {
+					out.Basis, out.Rule = feeds.Conflict, "O3"
+				}
+			}
+			if r.License != "" && !slices.Contains(named, r.License) {
+				named = append(named, r.License)
+			}
+		}
+	}
+	for _, c := range explicit {
+		use(c)
+	}
+	if !decided {
+		for _, c := range implicit {
+			use(c)
+		}
+	} else { // conditions bind wherever they stand
+		for _, c := range implicit {
+			if len(c.limits) > 0 && len(c.found) == 0 {
+				use(c)
+			}
+		}
+	}
+	if !decided {
+		out = Reading{Rule: "O6", Quote: clip(s, maxQuote)}
+		if len(elsewhere) > 0 {
+			out.Rule = "O2"
+		}
+		return out
+	}
+	if len(named) > 1 {
+		out.License = strings.Join(named, " AND ")
+		if out.Basis == feeds.Conflict {
+			out.Flags = addFlag(out.Flags, feeds.FlagConflict)
+		}
+	} else if len(named) == 1 {
+		out.License = named[0]
+	}
+	return out
+}
+
+// readings are what one clause says about an artifact; none if it says nothing.
+func (l *licenses) readings(c clause, kind feeds.ArtifactKind) []Reading {
+	var out []Reading
+	if c.unsure || c.absent && len(c.found) == 0 && len(c.limits) == 0 {
+		return []Reading{{Rule: "O6"}}
+	}
+	for _, i := range c.found {
+		r := read(l.all[i], kind)
+		if len(c.limits) > 0 && r.Openness.Open() {
+			r = Reading{Openness: feeds.Restricted, Flags: c.limits, Basis: feeds.Declared, Rule: "O3"}
+		} else {
+			for _, f := range c.limits {
+				r.Flags = addFlag(r.Flags, f)
+			}
+		}
+		out = append(out, r)
+	}
+	switch {
+	case len(out) > 0:
+	case c.near && len(c.limits) == 0:
+		out = append(out, Reading{Rule: "O6"})
+	case len(c.limits) > 0:
+		out = append(out, Reading{Openness: feeds.Restricted, Flags: c.limits, Basis: feeds.Declared, Rule: "O3"})
+	case len(c.closed) > 0:
+		out = append(out, Reading{Openness: feeds.Closed, Flags: c.closed, Basis: feeds.Declared, Rule: "O3"})
+	}
+	return out
+}
+
+// clauses cuts a note into clauses and reads each.
+func (l *licenses) clauses(s string) []clause {
+	var out []clause
+	var heading scope // of a line that is nothing but "weights:"
+	for line := range strings.Lines(s) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		var here []clause
+		for _, part := range splitClauses(line) {
+			if c, ok := l.clause(part); ok {
+				here = append(here, c)
+			}
+		}
+		if len(here) == 0 {
+			continue
+		}
+		// A scope without a license belongs to the license beside it: "MIT, code and
+		// weights"; "code and weights, MIT license".
+		for i := range here {
+			if here[i].scope == 0 || here[i].says() {
+				continue
+			}
+			switch {
+			case i > 0 && here[i-1].scope == 0 && here[i-1].says():
+				here[i-1].scope |= here[i].scope
+			case i+1 < len(here) && here[i+1].scope == 0 && here[i+1].says():
+				here[i+1].scope |= here[i].scope
+			}
+		}
+		if heading != 0 {
+			for i := range here {
+				if here[i].scope == 0 {
+					here[i].scope = heading
+				}
+			}
+			heading = 0
+		}
+		if len(here) == 1 && here[0].scope != 0 && !here[0].says() && strings.HasSuffix(line, ":") {
+			heading = here[0].scope
+			continue
+		}
+		out = append(out, here...)
+	}
+	return out
+}
+
+func (c clause) says() bool {
+	return len(c.found) > 0 || len(c.limits) > 0 || c.near || c.absent || len(c.closed) > 0
+}
+
+// splitClauses cuts a line at semicolons, sentence ends, commas and the words
+// that set one thing against another, but not inside a link.
+func splitClauses(line string) []string {
+	var out []string
+	from := 0
+	cut := func(to, next int) {
+		if p := strings.TrimSpace(line[from:to]); p != "" {
+			out = append(out, p)
+		}
+		from = next
+	}
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case strings.HasPrefix(line[i:], "http://") || strings.HasPrefix(line[i:], "https://"):
+			end := strings.IndexAny(line[i:], " \t)")
+			if end < 0 {
+				end = len(line) - i
+			}
+			cut(i, i)
+			cut(i+end, i+end)
+			i += end - 1
+		case c == ';':
+			cut(i, i+1)
+		case c == ',' || c == '.':
+			if i+1 < len(line) && (line[i+1] == ' ' || line[i+1] == '"') {
+				cut(i, i+1)
+			}
+		case c == ' ':
+			for _, w := range []string{" but ", " while ", " whereas ", " + ", " & "} {
+				if strings.HasPrefix(line[i:], w) {
+					cut(i, i+len(w)-1)
+					break
+				}
+			}
+		}
+	}
+	cut(len(line), len(line))
+	return out
+}
+
+// clause reads one clause. ok is false for one that says nothing at all.
+func (l *licenses) clause(s string) (c clause, ok bool) {
+	c.text = s
+	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+		c.link = true
+		if x, found := l.reg.License(strings.TrimRight(s, ".,)]\"'")); found {
+			i := l.byID[strings.ToLower(x.ID)]
+			c.found = []int{i}
+			return c, true
+		}
+		return c, false
+	}
+	c.words = wordsOf(s)
+	w := c.words
+	for _, m := range l.find.find(s, nil) {
+		after := strings.TrimLeft(s[m.end:], " ")
+		before := wordsOf(s[:m.start])
+		if strings.HasPrefix(after, "(?)") || strings.HasPrefix(after, "?") {
+			c.unsure = true
+		}
+		if l.nearMatch(before, s[m.end:]) {
+			c.near = true
+			continue
+		}
+		if !slices.Contains(c.found, int(m.name)) {
+			c.found = append(c.found, int(m.name))
+		}
+	}
+	c.limits = limitsIn(w)
+	c.absent = w.has(absentPhrases...)
+	rest := w
+	if len(c.found) > 0 { // words of the license's own name are no scope: "NVIDIA Open Model License"
+		rest = wordsOf(without(s, l.find.find(s, nil)))
+	}
+	if rest.has(codeWords...) {
+		c.scope |= ofCode
+	}
+	if rest.has(weightWords...) {
+		c.scope |= ofWeights
+	}
+	if rest.has(dataWords...) {
+		c.scope |= ofData
+	}
+	if rest.has(paperWords...) {
+		c.scope |= ofPaper
+	}
+	c.offered = w.has(offeredPhrases...)
+	if len(c.found) == 0 {
+		switch {
+		case w.has(unreleasedPhrases...):
+			c.closed = []feeds.Flag{feeds.FlagAnnounced}
+		case w.has(apiPhrases...):
+			c.closed = []feeds.Flag{feeds.FlagAPI}
+		case w.has(hostedPhrases...):
+			c.closed = []feeds.Flag{feeds.FlagHosted}
+		case w.has(proprietaryPhrases...):
+			c.closed = []feeds.Flag{feeds.FlagTerms}
+		}
+	}
+	return c, c.says() || c.scope != 0
+}
+
+// nearMatch reports whether what stands around a license's name makes it another
+// license (rule O6).
+func (l *licenses) nearMatch(before words, after string) bool {
+	for _, p := range nearWords {
+		if strings.HasSuffix(string(before), " "+p+" ") || strings.HasSuffix(string(before), " "+p+" the ") || strings.HasSuffix(string(before), " "+p+" version of ") {
+			return true
+		}
+	}
+	a := strings.ToLower(after)
+	for _, p := range []string{"-like", "-style", " like", "-based", "-derived", " (modified", " modified", " with modification", " + ", "+ "} {
+		if strings.HasPrefix(a, p) {
+			return true
+		}
+	}
+	return wordsOf(clip(after, 60)).has("with mild", "with acceptable use", "with an acceptable use", "with additional", "with restrictions", "with modifications", "with some")
+}
+
+func limitsIn(w words) (out []feeds.Flag) {
+	for _, x := range []struct {
+		flag    feeds.Flag
+		phrases []string
+	}{
+		{feeds.FlagNonCommercial, ncPhrases},
+		{feeds.FlagResearch, researchPhrases},
+		{feeds.FlagScale, scalePhrases},
+		{feeds.FlagField, fieldPhrases},
+		{feeds.FlagTerritory, territoryPhrases},
+		{feeds.FlagOutput, outputPhrases},
+		{feeds.FlagServe, servePhrases},
+	} {
+		if w.has(x.phrases...) {
+			out = append(out, x.flag)
+		}
+	}
+	return out
+}
+
+// without returns s with the matches blanked.
+func without(s string, ms []match) string {
+	b := []byte(s)
+	for _, m := range ms {
+		for i := m.start; i < m.end; i++ {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,337 @@
+package tag
+
+import (
+	"strings"
+
+	"seedcorn/feeds"
+)
+
+// A part is one of the texts of an item.
+type part uint8
+
+const (
+	inTitle part = iota
+	inSummary
+)
+
+// A cue is a phrase that may announce openness: where it stands and which it is.
+type cue struct {
+	part       part
+	kind       cueKind
+	start, end int
+}
+
+type cueKind uint8
+
+const (
+	cueOpenThing cueKind = iota // "open-source", "open-weight", "open model" before a thing
+	cueOpening                  // the act: "open-sourcing", "open-sourced", "now open source"
+	cueLicense                  // "licensed under", "Apache 2.0"
+	cueAPI                      // "API"
+)
+
+// cues finds the phrases at which prose is worth reading: most items have none and
+// cost no more than the pass over their words.
+type cues struct {
+	find *matcher
+	kind []cueKind
+}
+
+func newCues() *cues {
+	c := &cues{find: newMatcher(false, 64)}
+	for kind, phrases := range map[cueKind][]string{
+		cueOpenThing: {"open source", "open weight", "open weights", "open model", "open models", "opensource", "fully open"},
+		cueOpening:   {"open sourcing", "open sourced", "open sources", "now open source", "open release"},
+		cueLicense:   {"license", "licensed", "licence", "licenced", "licensing", "apache 2 0", "mit licensed", "cc by"},
+		cueAPI:       {"api", "apis"},
+	} {
+		for _, p := range phrases {
+			if id, ok := c.find.add(p, uint32(len(c.kind))); ok && int(id) == len(c.kind) {
+				c.kind = append(c.kind, kind)
+			}
+		}
+	}
+	return c
+}
+
+func (c *cues) in(text string, p part, out []cue) []cue {
+	var buf [16]match
+	for _, m := range c.find.find(text, buf[:0]) {
+		out = append(out, cue{p, c.kind[m.name], m.start, m.end})
+	}
+	return out
+}
+
+// What an adjective of openness can belong to, and the artifact it is.
+var things = map[string]feeds.ArtifactKind{
+	"model": feeds.Weights, "models": feeds.Weights, "llm": feeds.Weights, "llms": feeds.Weights, "weights": feeds.Weights, "checkpoint": feeds.Weights, "checkpoints": feeds.Weights,
+	"vlm": feeds.Weights, "transformer": feeds.Weights,
+	"library": feeds.Code, "framework": feeds.Code, "software": feeds.Code, "toolkit": feeds.Code, "tool": feeds.Code, "tools": feeds.Code, "platform": feeds.Code,
+	"implementation": feeds.Code, "package": feeds.Code, "sdk": feeds.Code, "code": feeds.Code, "agent": feeds.Code, "harness": feeds.Code, "engine": feeds.Code, "kernel": feeds.Code,
+	"kernels": feeds.Code, "megakernel": feeds.Code, "server": feeds.Code, "compiler": feeds.Code, "simulator": feeds.Code, "simulation": feeds.Code, "stack": feeds.Code,
+	"runtime": feeds.Code, "cli": feeds.Code, "environment": feeds.Code, "environments": feeds.Code, "pipeline": feeds.Code, "project": feeds.Code, "repository": feeds.Code,
+	"system": feeds.Code, "systems": feeds.Code, "assistant": feeds.Code, "codebase": feeds.Code, "plugin": feeds.Code, "app": feeds.Code, "database": feeds.Code, "protocol": feeds.Code,
+	"dataset": feeds.Data, "datasets": feeds.Data, "corpus": feeds.Data, "benchmark": feeds.Data, "evals": feeds.Data, "data": feeds.Data,
+}
+
+// Titles that begin with these show how to use a thing, which is somebody else's
+// or known already.
+var howTo = map[string]bool{
+	"use": true, "using": true, "connect": true, "how": true, "run": true, "running": true, "build": true, "building": true, "mastering": true, "deploy": true, "deploying": true,
+	"support": true, "integrating": true, "memory": true, "guide": true, "tutorial": true, "fine": true, "why": true, "what": true, "getting": true, "securing": true, "day": true,
+	"evaluating": true, "managing": true, "understanding": true, "lessons": true, "when": true, "risks": true, "how to": true, "a": false, "investigating": true,
+}
+
+// Phrases by which a sentence releases something.
+var releaseCues = []string{
+	"introducing", "introduce", "introduces", "announcing", "announce", "announces", "releasing", "release", "releases", "released", "launching", "launch", "launches", "launched",
+	"unveiling", "unveil", "unveils", "meet", "we re releasing", "now available", "available today", "newly released", "is available", "are available", "sharing", "publishing",
+	"proud to", "excited to", "we present", "we propose", "presents", "open sourcing",
+}
+
+// Phrases that tell of something past, planned, or somebody else's.
+var notNow = []string{
+	"recently", "since", "previously", "last year", "last month", "earlier this year", "existing", "third party", "will open", "plan to", "plans to", "in the future", "coming soon",
+	"other open", "leading open", "popular open", "current open", "many open", "most open", "several open", "various open", "available open", "against open", "compared", "compatible with",
+	"powered by", "inside", "within", "evaluated", "evaluate", "evaluating", "such as", "like", "including", "than", "based on", "built on", "on top of", "contributed", "support for",
+	"attacks on", "risks of", "risk", "risks", "study", "studies", "survey", "investigate",
+}
+
+// prose reads openness from announcements: a license that a sentence names for
+// what it releases, an act of open-sourcing, an open thing presented as the
+// publisher's, or availability through an API. A sentence that only speaks of open
+// models, or of somebody else's, says nothing. The sentence is the evidence.
+func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feeds.ArtifactTag {
+	if len(s.cues) == 0 {
+		return nil
+	}
+	title := wordsOf(clip(it.Title, 300))
+	if first, _, _ := strings.Cut(strings.TrimLeft(string(title), " "), " "); howTo[first] {
+		return nil
+	}
+	var open, closed []feeds.ArtifactTag
+	lastFrom := [2]int{-1, -1}
+	read := 0
+	for _, c := range s.cues {
+		text, field := it.Title, "title"
+		if c.part == inSummary {
+			text, field = it.Summary, "summary"
+		}
+		from, to := 0, len(text)
+		if c.part == inSummary {
+			from, to = sentenceAround(text, c.start)
+		}
+		if to-from > 600 {
+			from, to = clean(text, max(from, c.start-300)), clean(text, min(to, c.end+300))
+		}
+		if from == lastFrom[c.part] && c.kind != cueAPI && len(open) > 0 {
+			continue
+		}
+		if read++; read > 40 {
+			break
+		}
+		sentence := text[from:to]
+		w := wordsOf(sentence)
+		var a feeds.ArtifactTag
+		ok := false
+		switch c.kind {
+		case cueLicense:
+			a, ok = t.licenseSentence(sentence, w)
+		case cueOpening:
+			a, ok = openingSentence(sentence[c.end-from:], w, c.part == inTitle)
+		case cueOpenThing:
+			a, ok = t.openThing(text, from, to, c, w, it)
+		case cueAPI:
+			a, ok = apiSentence(w)
+		}
+		if !ok {
+			continue
+		}
+		lastFrom[c.part] = from
+		a.Basis = feeds.Declared
+		a.Evidence = []feeds.Evidence{{Field: field, Quote: clip(sentence, maxQuote), Rule: "O2", URL: it.URL}}
+		if a.Openness == feeds.Closed {
+			closed = append(closed, a)
+		} else {
+			open = append(open, a)
+		}
+	}
+	if len(open) == 0 && len(closed) > 0 {
+		return closed[:1]
+	}
+	// One artifact of each kind: a named license outranks an adjective; else the first.
+	var out []feeds.ArtifactTag
+next:
+	for _, a := range open {
+		for i := range out {
+			if out[i].Kind == a.Kind {
+				if out[i].License == "" && a.License != "" {
+					out[i] = a
+				}
+				continue next
+			}
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// licenseSentence reads a sentence that names a license for what it speaks of:
+// "available under the Apache 2.0 license".
+func (t *Tagger) licenseSentence(sentence string, w words) (feeds.ArtifactTag, bool) {
+	if w.has(notNow...) || w.has("trains on", "emits", "license agreement to", "licenses for", "one license", "per license", "licensing deal", "license plate", "site license") {
+		return feeds.ArtifactTag{}, false
+	}
+	ms := t.licenses.find.find(sentence, nil)
+	if len(ms) != 1 {
+		return feeds.ArtifactTag{}, false
+	}
+	m := ms[0]
+	before, after := wordsOf(sentence[:m.start]), wordsOf(sentence[m.end:])
+	if t.licenses.nearMatch(before, sentence[m.end:]) {
+		return feeds.ArtifactTag{}, false
+	}
+	tied := false
+	for _, p := range []string{"under", "under the", "under an", "under a", "licensed under", "licensed under the", "license", "with an", "with a", "free"} {
+		tied = tied || strings.HasSuffix(string(before), " "+p+" ")
+	}
+	for _, p := range []string{"license", "licensed", "licence"} {
+		tied = tied || strings.HasPrefix(string(after), " "+p+" ")
+	}
+	tied = tied || len(strings.Fields(sentence)) <= 4 && strings.Trim(string(before), " ") == "" // "Apache 2.0."
+	if !tied {
+		return feeds.ArtifactTag{}, false
+	}
+	kind := feeds.Weights
+	switch {
+	case w.has("model", "models", "weights", "checkpoint", "checkpoints", "parameters", "llm"):
+	case w.has("dataset", "datasets", "corpus"):
+		kind = feeds.Data
+	case w.has("code", "library", "framework", "repository", "toolkit", "software", "tool", "source"):
+		kind = feeds.Code
+	}
+	r := read(t.licenses.all[m.name], kind)
+	return feeds.ArtifactTag{Kind: kind, License: r.License, Openness: r.Openness, Flags: r.Flags}, r.Openness != feeds.Unknown
+}
+
+// openingSentence reads an act: "we're open-sourcing X", "X is now open source".
+func openingSentence(after string, w words, title bool) (feeds.ArtifactTag, bool) {
+	if w.has(notNow...) {
+		return feeds.ArtifactTag{}, false
+	}
+	if !title && !w.has("we", "we re", "our", "re", "today", "is now open source", "now open source", "are open sourcing", "is open sourcing", "weve", "we ve") {
+		return feeds.ArtifactTag{}, false
+	}
+	kind := feeds.Code
+	for _, x := range strings.Fields(string(wordsOf(clip(after, 120)))) {
+		if k, ok := things[x]; ok {
+			kind = k
+			break
+		}
+	}
+	return openAs(kind), true
+}
+
+func openAs(kind feeds.ArtifactKind) feeds.ArtifactTag {
+	if kind == feeds.Code {
+		return feeds.ArtifactTag{Kind: kind, Openness: feeds.OpenSource}
+	}
+	return feeds.ArtifactTag{Kind: kind, Openness: feeds.OpenWeights}
+}
+
+// openThing reads an adjective and its noun, where the sentence presents the thing
+// as new or as the publisher's: "introducing the best open-source model", "X is an
+// open-weight model for …" with X in the title.
+func (t *Tagger) openThing(text string, from, to int, c cue, w words, it *feeds.Item) (feeds.ArtifactTag, bool) {
+	if w.has(notNow...) {
+		return feeds.ArtifactTag{}, false
+	}
+	// The noun: among the words behind, before the phrase ends.
+	phrase := foldKey(text[c.start:c.end], false)
+	kind := feeds.ArtifactKind("")
+	plural := false
+	if strings.HasSuffix(phrase, "model") || strings.HasSuffix(phrase, "models") {
+		kind, plural = feeds.Weights, strings.HasSuffix(phrase, "s")
+	} else {
+		sc := scanner{text: text[c.end:to]}
+		end := 0
+		for range 6 {
+			tok, ok := sc.next()
+			if !ok || strings.ContainsAny(text[c.end+end:c.end+tok.start], ",;:()") && kind != "" {
+				break
+			}
+			end = tok.end
+			x := string(sc.buf[:sc.n])
+			if x == "for" || x == "to" || x == "that" || x == "and" || x == "of" || x == "with" || x == "from" || x == "in" || x == "is" {
+				break
+			}
+			if k, ok := things[x]; ok {
+				kind, plural = k, strings.HasSuffix(x, "s")
+			}
+		}
+	}
+	if kind == "" {
+		return feeds.ArtifactTag{}, false
+	}
+	before := text[from:c.start]
+	wb := wordsOf(before)
+	fields := strings.Fields(string(wb))
+	ours := wb.has("our", "our most", "first", "the best")
+	presented := wb.has(releaseCues...)
+	// "X is an open-…": X is what the title names.
+	copular := false
+	for _, p := range []string{" is an ", " is a ", " is the ", " are two ", " are "} {
+		if i := strings.LastIndex(string(wb), p); i >= 0 && len(strings.Fields(string(wb)[i:])) <= 8 {
+			subject := strings.Fields(string(wb)[:i])
+			if len(subject) > 0 && len(subject) <= 10 {
+				tw := wordsOf(it.Title)
+				for _, x := range subject {
+					if len(x) >= 4 && tw.has(x) || x == "it" || x == "s" {
+						copular = true
+					}
+				}
+			}
+		}
+	}
+	if c.part == inSummary && strings.HasSuffix(strings.TrimRight(string(wb), " "), "it s a") {
+		copular = true
+	}
+	switch {
+	case ours && len(fields) <= 8, copular, presented && (!plural || ours):
+		return openAs(kind), true
+	case len(fields) == 0 && c.part == inSummary && !plural && strings.HasPrefix(strings.TrimSpace(it.Summary), strings.TrimSpace(text[from:c.end])):
+		return openAs(kind), true
+	}
+	return feeds.ArtifactTag{}, false
+}
+
+// apiSentence reads availability through an API: "available through our API
+// today".
+func apiSentence(w words) (feeds.ArtifactTag, bool) {
+	if w.has("open source", "open weight", "open weights", "weights", "compatible", "compatibility", "library", "how to", "documentation") {
+		return feeds.ArtifactTag{}, false
+	}
+	i := strings.Index(string(w), " available ")
+	if i < 0 {
+		i = strings.Index(string(w), " access ")
+	}
+	if i < 0 {
+		return feeds.ArtifactTag{}, false
+	}
+	rest := strings.Fields(string(w)[i:])
+	via := false
+	for j, x := range rest {
+		if j > 14 {
+			break
+		}
+		switch x {
+		case "via", "through", "in", "on", "to", "over":
+			via = true
+		case "api", "apis":
+			if via {
+				return feeds.ArtifactTag{Kind: feeds.Hosted, Openness: feeds.Closed, Flags: []feeds.Flag{feeds.FlagAPI}}, true
+			}
+		}
+	}
+	return feeds.ArtifactTag{}, false
+}
