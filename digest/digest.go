@@ -22,6 +22,7 @@
 package digest
 
 import (
+	"errors"
 	"time"
 
 	"seedcorn/feeds"
@@ -116,6 +117,9 @@ type Correction struct {
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
 }
+
+// ErrSaid is the error of storing the digest of a subscription and period twice.
+var ErrSaid = errors.New("this digest was composed before")
 
 // A Period is a span of time, [From, To).
 type Period struct {

@@ -27,29 +27,35 @@ func Fold(entries []Entry, corrections []Correction, events []Event) Work {
 	slices.SortFunc(entries, func(a, b Entry) int {
 		return cmp.Or(a.Item.Date().Compare(b.Item.Date()), strings.Compare(string(a.Item.ID), string(b.Item.ID)))
 	})
+	oldest := entries[0]
+	if i := slices.IndexFunc(entries, func(e Entry) bool { return e.Item.Kind != feeds.ItemLookup }); i >= 0 {
+		oldest = entries[i]
+	}
 	best := slices.MinFunc(entries, func(a, b Entry) int { return naming(a.Item) - naming(b.Item) })
 	w := Work{
 		Kind:    best.Item.Kind,
 		Title:   best.Item.Title,
 		URL:     best.Item.URL,
 		Summary: best.Item.Summary,
-		First:   entries[0].Item.Date(),
+		First:   oldest.Item.Date(),
 		Places:  make([]Place, 0, len(entries)),
 	}
 	var labs []feeds.Attribution
 	var artifacts []feeds.ArtifactTag
 	for _, e := range entries {
 		it := e.Item
-		if w.Summary == "" {
-			w.Summary = it.Summary
-		}
-		if d := it.Date(); d.After(w.Last) {
-			w.Last = d
+		if it.Kind != feeds.ItemLookup {
+			if w.Summary == "" {
+				w.Summary = it.Summary
+			}
+			if d := it.Date(); d.After(w.Last) {
+				w.Last = d
+			}
+			w.Places = append(w.Places, Place{
+				Item: it.ID, Source: it.Source, Kind: it.Kind, Title: it.Title, URL: it.URL, Date: it.Date(), Via: e.Via, Rule: e.Rule,
+			})
 		}
 		w.Version = max(w.Version, it.Version)
-		w.Places = append(w.Places, Place{
-			Item: it.ID, Source: it.Source, Kind: it.Kind, Title: it.Title, URL: it.URL, Date: it.Date(), Via: e.Via, Rule: e.Rule,
-		})
 		for _, c := range it.Categories {
 			if !slices.Contains(w.Categories, c) {
 				w.Categories = append(w.Categories, c)
@@ -102,6 +108,8 @@ func naming(it feeds.Item) int {
 		return 4
 	case it.Kind == feeds.ItemRelease:
 		return 5
+	case it.Kind == feeds.ItemLookup:
+		return 7
 	}
 	return 6
 }

@@ -17,6 +17,11 @@ const (
 	ItemDataset ItemKind = "dataset" // data on a hub
 	ItemRepo    ItemKind = "repo"    // a code repository
 	ItemRelease ItemKind = "release" // a tagged release of a repository
+	// ItemLookup is no entry of a feed but the answer to a question that we asked
+	// about a work: the affiliations on a paper's page, the LICENSE of a repository. It
+	// takes the same way as any item, and adds to a work without being a place where
+	// it appeared.
+	ItemLookup ItemKind = "lookup"
 )
 
 // Announce is arXiv's announce type. Source: https://info.arxiv.org/help/rss_specifications.html
