@@ -63,23 +63,18 @@ func (t *Tagger) affiliation(raw string, at time.Time) []feeds.Attribution {
 	places := t.placesIn(s)
 	printed, where := printedCountry(places, s)
 	orgs := t.orgsIn(s, printed, places, at)
-	if len(orgs) == 0 {
-		if c := unglue(s); c != s {
-			if orgs = t.orgsIn(c, printed, t.placesIn(c), at); len(orgs) > 0 {
-				s = c
-			}
-			if printed == "" {
-				s = c
-				places = t.placesIn(s)
-				printed, where = printedCountry(places, s)
-			}
+	if c := unglue(s); c != s { // "1School of …", "University2": unless the number is the name's ("4Paradigm")
+		cp := t.placesIn(c)
+		cc, cw := printedCountry(cp, c)
+		if co := t.orgsIn(c, cc, cp, at); covered(co) > covered(orgs) || len(orgs) == 0 {
+			s, orgs, places, printed, where = c, co, cp, cc, cw
 		}
 	}
 	quote := clip(raw, maxQuote)
 	evidence := []feeds.Evidence{{Field: "affiliation", Quote: quote, Rule: "C2"}}
 
 	if len(orgs) > 0 {
-		return t.attributeOrgs(orgs, places, printed, evidence, at)
+		return t.attributeOrgs(s, orgs, places, printed, evidence, at)
 	}
 	country := printed
 	if country == "" {
@@ -103,9 +98,17 @@ func (t *Tagger) affiliation(raw string, at time.Time) []feeds.Attribution {
 	}}
 }
 
+// covered is how much of a string its organizations' names cover.
+func covered(orgs []foundOrg) (n int) {
+	for _, o := range orgs {
+		n += o.end - o.start
+	}
+	return n
+}
+
 // attributeOrgs makes attributions of the organizations found, each in the
 // country that is printed for it or else in its own.
-func (t *Tagger) attributeOrgs(orgs []foundOrg, places []foundPlace, printed feeds.Country, evidence []feeds.Evidence, at time.Time) []feeds.Attribution {
+func (t *Tagger) attributeOrgs(s string, orgs []foundOrg, places []foundPlace, printed feeds.Country, evidence []feeds.Evidence, at time.Time) []feeds.Attribution {
 	var out []feeds.Attribution
 	for _, f := range orgs {
 		o := &t.names.orgs[f.org]
@@ -113,6 +116,9 @@ func (t *Tagger) attributeOrgs(orgs []foundOrg, places []foundPlace, printed fee
 		site := printed
 		if site == "" {
 			site = siteOf(places, orgs, home)
+		}
+		if site == "" && o.kind == feeds.Company {
+			site = formOf(s)
 		}
 		switch {
 		case site == "" || site == home:
@@ -166,6 +172,16 @@ func (t *Tagger) orgsIn(s string, printed feeds.Country, places []foundPlace, at
 			}
 		}
 	}
+	if slices.ContainsFunc(out, func(f foundOrg) bool { return f.kind == nameSure }) {
+		// Beside a sure name, one that may be a word or somebody else counts for
+		// nothing unless it is a relative.
+		sure := slices.DeleteFunc(slices.Clone(out), func(f foundOrg) bool { return f.kind != nameSure })
+		out = slices.DeleteFunc(out, func(f foundOrg) bool {
+			return (f.kind == nameAmbiguous || f.kind == nameAcronym) && !slices.ContainsFunc(sure, func(g foundOrg) bool {
+				return t.within(f.org, g.org) || t.within(g.org, f.org)
+			})
+		})
+	}
 	if len(out) > 1 {
 		all := out
 		out = slices.DeleteFunc(slices.Clone(all), func(f foundOrg) bool {
@@ -217,12 +233,23 @@ func (t *Tagger) resolve(m match, s string, printed feeds.Country, places []foun
 		return 3
 	}
 	at0 := 9
+	alone := segmentIs(s, m)
+	if hyphened(s, m) && !alone {
+		return foundOrg{}, false
+	}
+	generic := isGeneric(s[m.start:m.end])
 	t.names.owners(m.name, func(o owner) {
+		if o.caps && s[m.start:m.end] != strings.ToUpper(s[m.start:m.end]) {
+			return
+		}
+		if home, _ := t.names.orgs[o.org].seat(at); generic && printed != home {
+			return
+		}
 		switch o.kind {
 		case nameModel:
 			return
 		case nameAmbiguous:
-			if r, _ := utf8.DecodeRuneInString(s[m.start:]); unicode.IsLower(r) {
+			if r, _ := utf8.DecodeRuneInString(s[m.start:]); unicode.IsLower(r) || !alone {
 				return
 			}
 		case nameAcronym:
@@ -279,6 +306,76 @@ func (t *Tagger) resolve(m match, s string, printed feeds.Country, places []foun
 	return best[0], true
 }
 
+// Words that a company's or lab's name may carry without becoming another name.
+var corporate = map[string]bool{
+	"inc": true, "ltd": true, "llc": true, "corp": true, "corporation": true, "co": true, "company": true, "group": true, "limited": true, "ai": true, "research": true,
+	"labs": true, "lab": true, "technologies": true, "technology": true, "team": true, "gmbh": true, "the": true, "sa": true, "ag": true, "plc": true, "com": true,
+	"institute": true, "holdings": true, "global": true, "systems": true, "semiconductor": true, "cloud": true, "science": true, "applied": true, "studio": true, "usa": true, "us": true,
+}
+
+// segmentIs reports whether a name stands for itself between two commas, but for
+// words that names of companies carry.
+func segmentIs(s string, m match) bool {
+	from := strings.LastIndexAny(s[:m.start], ",(&/-@") + 1
+	to := len(s)
+	if i := strings.IndexAny(s[m.end:], ",)&/-@("); i >= 0 {
+		to = m.end + i
+	}
+	for _, part := range []string{s[from:m.start], s[m.end:to]} {
+		for _, w := range foldWords(part, true) {
+			if !corporate[w] && !isDigit(w[0]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// hyphened reports whether a short name in capitals is one half of a compound:
+// "SDU-NTU", "C-FAIR".
+func hyphened(s string, m match) bool {
+	if w := s[m.start:m.end]; len(w) > 5 || w != strings.ToUpper(w) {
+		return false
+	}
+	return m.start > 0 && s[m.start-1] == '-' || m.end < len(s) && s[m.end] == '-'
+}
+
+// Words of which a name can consist without naming anybody in particular.
+var genericWords = map[string]bool{
+	"university": true, "of": true, "science": true, "and": true, "technology": true, "institute": true, "for": true, "advanced": true, "study": true, "school": true, "college": true,
+	"academy": true, "national": true, "research": true, "medical": true, "engineering": true, "economics": true, "sciences": true, "artificial": true, "intelligence": true,
+	"arts": true, "applied": true, "polytechnic": true, "the": true, "center": true, "centre": true, "laboratory": true, "agriculture": true, "central": true, "state": true,
+	"international": true, "technical": true, "information": true, "business": true, "computing": true, "computer": true, "studies": true, "health": true, "medicine": true,
+	"faculty": true, "department": true, "hospital": true, "general": true, "federal": true, "institution": true, "education": true, "social": true, "natural": true, "physics": true,
+	"mathematics": true, "management": true, "law": true, "design": true, "ministry": true, "defense": true, "higher": true, "graduate": true, "foundation": true, "system": true, "ai": true,
+	"universite": true, "universidad": true, "ecole": true, "polytechnique": true, "systems": true, "industry": true, "commerce": true, "finance": true, "eastern": true, "western": true,
+	"northern": true, "southern": true, "council": true, "office": true, "communication": true, "communications": true, "electronic": true, "electronics": true,
+}
+
+// isGeneric reports whether a name has nothing but such words.
+func isGeneric(name string) bool {
+	if !strings.Contains(name, " ") {
+		return false
+	}
+	for _, w := range foldWords(name, false) {
+		if !genericWords[w] {
+			return false
+		}
+	}
+	return true
+}
+
+// formOf reads a country off a company's legal form.
+func formOf(s string) feeds.Country {
+	w := wordsOf(s)
+	for _, f := range legalForms {
+		if w.has(f.phrase) {
+			return f.country
+		}
+	}
+	return ""
+}
+
 // placesIn finds the places in s, in order.
 func (t *Tagger) placesIn(s string) []foundPlace {
 	var buf [16]match
@@ -314,7 +411,7 @@ func (t *Tagger) placesIn(s string) []foundPlace {
 // lastCode returns a word of two capitals at the end of s behind a comma.
 func lastCode(s string) (string, int) {
 	s = strings.TrimRight(s, " .,)")
-	i := strings.LastIndexAny(s, ",( ")
+	i := strings.LastIndexAny(s, ", ")
 	if i < 0 || len(s)-i-1 != 2 {
 		return "", 0
 	}
@@ -322,7 +419,7 @@ func lastCode(s string) (string, int) {
 	if w != strings.ToUpper(w) || !isASCII(w) || ascii[w[0]] == 0 || isDigit(w[0]) || isDigit(w[1]) {
 		return "", 0
 	}
-	if !strings.HasSuffix(strings.TrimRight(s[:i+1], " ("), ",") && s[i] != '(' {
+	if !strings.HasSuffix(strings.TrimRight(s[:i+1], " "), ",") {
 		return "", 0
 	}
 	return w, i + 1
@@ -426,11 +523,6 @@ func inferredCountry(places []foundPlace, s string) (feeds.Country, string) {
 		}
 	}
 	w := wordsOf(s)
-	for _, f := range nationalForms {
-		if w.has(f.phrase) {
-			return f.country, f.phrase
-		}
-	}
 	fields := strings.Fields(string(w))
 	for i, x := range fields {
 		c, ok := demonyms[x]
@@ -441,6 +533,11 @@ func inferredCountry(places []foundPlace, s string) (feeds.Country, string) {
 			if slices.Contains(institutionWords, y) {
 				return c, x + " " + y
 			}
+		}
+	}
+	for _, f := range append(nationalForms, legalForms...) {
+		if w.has(f.phrase) {
+			return f.country, f.phrase
 		}
 	}
 	return "", ""
@@ -506,8 +603,12 @@ func cleanAffiliation(s string) string {
 		}
 		b.WriteRune(r)
 	}
-	return strings.Join(strings.Fields(b.String()), " ")
+	return abbreviations.Replace(strings.Join(strings.Fields(b.String()), " "))
 }
+
+// abbreviations are written out before names are looked for.
+var abbreviations = strings.NewReplacer("Univ. ", "University ", "Univ.,", "University,", "U. of ", "University of ", "Inst. ", "Institute ", "Lab. ", "Laboratory ", "Natl. ", "National ", "Dept. ", "Department ",
+	"Key Lab ", "Key Laboratory ", "Univ ", "University ", "Tech. ", "Technology ")
 
 func lastRune(s string) rune {
 	r, _ := utf8.DecodeLastRuneInString(s)

@@ -26,8 +26,7 @@ type token struct {
 type scanner struct {
 	text  string
 	pos   int
-	split bool            // also part letters from digits: "llama3.1" is llama, 3, 1
-	noise map[string]bool // words passed over
+	split bool // also part letters from digits: "llama3.1" is llama, 3, 1
 	buf   [maxWord]byte
 	alike [maxWord]byte // buf with look-alikes replaced
 	n     int           // length of the word in buf; alike has the same length or less
@@ -64,15 +63,6 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 // next moves to the next word and reports whether there is one. The word is
 // s.buf[:s.n] until the following call.
 func (s *scanner) next() (t token, ok bool) {
-	for {
-		t, ok = s.word()
-		if !ok || s.noise == nil || !s.noise[string(s.buf[:s.n])] {
-			return t, ok
-		}
-	}
-}
-
-func (s *scanner) word() (t token, ok bool) {
 	text, i := s.text, s.pos
 	// What parts words.
 	for i < len(text) {
@@ -177,7 +167,7 @@ func (s *scanner) slow(start int) (token, bool) {
 	if first { // only skipped characters and breaks: cannot happen after next's search, but never stand still
 		_, size := utf8.DecodeRuneInString(text[start:])
 		s.pos = start + size
-		return s.word()
+		return s.next()
 	}
 	if latin && alike {
 		copy(s.buf[:], s.alike[:m])

@@ -32,12 +32,11 @@ type licenses struct {
 }
 
 // Words that come and go inside a license's name without changing it.
-var licenseNoise = map[string]bool{"the": true, "license": true, "licence": true, "agreement": true, "version": true, "v": true, "licensed": true, "licenses": true}
+var licenseNoise = []string{"the", "license", "licence", "agreement", "version", "v", "licensed", "licenses"}
 
 func newLicenses(reg *registry.Registry) *licenses {
 	l := &licenses{reg: reg, all: reg.Licenses(), byID: map[string]int{}}
-	l.find = newMatcher(true, 16*len(l.all))
-	l.find.noise = licenseNoise
+	l.find = newMatcher(true, 16*len(l.all), licenseNoise...)
 	for i, x := range l.all {
 		l.byID[strings.ToLower(x.ID)] = i
 		l.find.add(x.ID, uint32(i))

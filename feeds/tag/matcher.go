@@ -10,8 +10,8 @@ package tag
 // take seconds and gigabytes to build.
 type matcher struct {
 	split bool              // part letters from digits
-	noise map[string]bool   // words that are as if they were not there
 	words map[string]uint32 // word -> id, from 1
+	noise uint32            // words with ids up to this one are as if they were not there
 	first []uint32          // word id -> node reached from the root, 0 if none
 	ends  []uint32          // node -> name id + 1, 0 if no name ends there
 	edges []edge            // open addressing, a power of two
@@ -29,13 +29,20 @@ type match struct {
 	start, end int
 }
 
-func newMatcher(split bool, names int) *matcher {
+// newMatcher returns a matcher with room for so many names. Noise are words that
+// come and go inside of names: "Technical University (of) Munich".
+func newMatcher(split bool, names int, noise ...string) *matcher {
 	m := &matcher{split: split, words: make(map[string]uint32, names), first: make([]uint32, 1, names+1), ends: make([]uint32, 1, 2*names+1)}
 	size := 64
 	for size < 2*names {
 		size *= 2
 	}
 	m.edges = make([]edge, size)
+	for _, w := range noise {
+		m.noise++
+		m.words[w] = m.noise
+		m.first = append(m.first, 0)
+	}
 	return m
 }
 
@@ -87,13 +94,16 @@ func (m *matcher) place(e edge) {
 // name has: another one if it was there before. ok is false for a name without
 // any letter or digit.
 func (m *matcher) add(name string, id uint32) (have uint32, ok bool) {
-	sc := scanner{text: name, split: m.split, noise: m.noise}
+	sc := scanner{text: name, split: m.split}
 	node := uint32(0)
 	for {
 		if _, more := sc.next(); !more {
 			break
 		}
 		word, known := m.words[string(sc.buf[:sc.n])]
+		if known && word <= m.noise {
+			continue
+		}
 		if !known {
 			word = uint32(len(m.first))
 			m.words[string(sc.buf[:sc.n])] = word
@@ -126,7 +136,7 @@ func (m *matcher) add(name string, id uint32) (have uint32, ok bool) {
 // find appends the names in text to out: leftmost first, the longest at each
 // place, none overlapping.
 func (m *matcher) find(text string, out []match) []match {
-	sc := scanner{text: text, split: m.split, noise: m.noise}
+	sc := scanner{text: text, split: m.split}
 	for {
 		t, ok := sc.next()
 		if !ok {
@@ -137,15 +147,19 @@ func (m *matcher) find(text string, out []match) []match {
 			continue
 		}
 		best, start, end := m.ends[node], t.start, t.end
-		resume := sc.pos
+		resume, last := sc.pos, t.end
 		for {
 			t, ok = sc.next()
-			if !ok {
+			if !ok || apart(text[last:t.start]) {
 				break
 			}
+			last = t.end
 			word := m.words[string(sc.buf[:sc.n])]
 			if word == 0 {
 				break
+			}
+			if word <= m.noise {
+				continue
 			}
 			if node = m.step(node, word); node == 0 {
 				break
@@ -161,11 +175,23 @@ func (m *matcher) find(text string, out []match) []match {
 	}
 }
 
+// apart reports whether what stands between two words ends a name: a line's end,
+// a semicolon, a bar, a bracket that closes, or a full stop that is no abbreviation's.
+func apart(gap string) bool {
+	for i := 0; i < len(gap); i++ {
+		switch gap[i] {
+		case ';', '\n', '|', '!', '?', ':', '"':
+			return true
+		}
+	}
+	return false
+}
+
 // exact returns the id of the name that s is, as a whole.
 func (m *matcher) exact(s string) (id uint32, ok bool) {
-	sc := scanner{text: s, split: m.split, noise: m.noise}
-	node := uint32(0)
-	for i := 0; ; i++ {
+	sc := scanner{text: s, split: m.split}
+	node, begun := uint32(0), false
+	for {
 		if _, more := sc.next(); !more {
 			break
 		}
@@ -173,10 +199,13 @@ func (m *matcher) exact(s string) (id uint32, ok bool) {
 		if word == 0 {
 			return 0, false
 		}
-		if i == 0 {
-			node = m.first[word]
-		} else {
+		if word <= m.noise {
+			continue
+		}
+		if begun {
 			node = m.step(node, word)
+		} else {
+			node, begun = m.first[word], true
 		}
 		if node == 0 {
 			return 0, false

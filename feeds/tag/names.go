@@ -35,6 +35,7 @@ type Organization struct {
 type owner struct {
 	org  int32 // index into names.orgs
 	kind nameKind
+	caps bool // the name is a short acronym and counts in capitals only
 }
 
 // An org is a lab of the registry or an organization of the long tail.
@@ -77,7 +78,7 @@ func newNames(reg *registry.Registry, size int) *names {
 	n := &names{
 		orgs:    make([]org, 0, len(labs)+size),
 		byID:    make(map[feeds.LabID]int32, len(labs)+size),
-		find:    newMatcher(false, 4*len(labs)+2*size),
+		find:    newMatcher(false, 6*len(labs)+2*size, "of", "the", "and", "for", "at", "in", "de", "du", "la"),
 		more:    map[uint32][]owner{},
 		domains: map[string]int32{},
 	}
@@ -87,18 +88,55 @@ func newNames(reg *registry.Registry, size int) *names {
 		ambiguous := map[string]bool{}
 		for _, a := range l.Ambiguous {
 			ambiguous[foldKey(a, false)] = true
-			n.add(a, owner{o, nameAmbiguous})
+			n.add(a, owner{org: o, kind: nameAmbiguous})
 		}
 		for _, a := range append([]string{l.Name}, l.Aliases...) {
 			if !ambiguous[foldKey(a, false)] {
-				n.add(a, owner{o, nameSure})
+				n.add(a, owner{org: o, kind: nameSure})
 			}
 		}
 		for _, m := range l.Models {
-			n.add(m, owner{o, nameModel})
+			n.add(m, owner{org: o, kind: nameModel})
+		}
+	}
+	for i := range labs {
+		if l := &labs[i]; l.Kind == feeds.University && !fixedNames[l.At(time.Time{}).Home] {
+			for _, a := range append([]string{l.Name}, l.Aliases...) {
+				for _, d := range turned(a) {
+					if _, taken := n.find.exact(d); !taken {
+						n.add(d, owner{org: n.byID[l.ID], kind: nameLong})
+					}
+				}
+			}
 		}
 	}
 	return n
+}
+
+// fixedNames are countries where a university's name is not turned about: York
+// University is not the University of York.
+var fixedNames = map[feeds.Country]bool{"US": true, "GB": true, "CA": true, "AU": true, "IE": true, "NZ": true, "ZA": true}
+
+// turned returns the other ways in which papers print a university's name:
+// "University of Nantes" is "Nantes University", and "Ben-Gurion University of the
+// Negev" goes without its region.
+func turned(name string) []string {
+	var out []string
+	name = strings.TrimPrefix(name, "The ")
+	if x, ok := strings.CutPrefix(name, "University of "); ok && strings.Count(x, " ") < 2 && !strings.Contains(x, ",") {
+		out = append(out, x+" University")
+	}
+	if x, ok := strings.CutSuffix(name, " University"); ok && strings.Count(x, " ") < 2 {
+		out = append(out, "University of "+x)
+	}
+	if before, after, ok := strings.Cut(name, " University of "); ok && after != "" && before != "" {
+		if _, isPlace := registry.PlaceNamed(before); !isPlace {
+			if _, isCountry := registry.ParseCountry(before); !isCountry {
+				out = append(out, before+" University")
+			}
+		}
+	}
+	return out
 }
 
 func (n *names) org(o org) int32 {
@@ -111,6 +149,7 @@ func (n *names) org(o org) int32 {
 }
 
 func (n *names) add(name string, o owner) {
+	o.caps = len(name) <= 4 && len(name) > 1 && name == strings.ToUpper(name) && isASCII(name)
 	id, ok := n.find.add(name, uint32(len(n.first)))
 	if !ok {
 		return
@@ -155,12 +194,12 @@ func (n *names) organization(x Organization) {
 	if o < 0 {
 		o = n.org(org{id: x.ID, name: x.Name, kind: x.Kind, country: x.Country})
 	}
-	n.add(x.Name, owner{o, longKind(x.Name)})
+	n.add(x.Name, owner{org: o, kind: longKind(x.Name)})
 	for _, a := range x.Aliases {
-		n.add(a, owner{o, longKind(a)})
+		n.add(a, owner{org: o, kind: longKind(a)})
 	}
 	for _, a := range x.Acronyms {
-		n.add(a, owner{o, nameAcronym})
+		n.add(a, owner{org: o, kind: nameAcronym})
 	}
 	for _, d := range x.Domains {
 		if _, taken := n.domains[d]; !taken {

@@ -34,16 +34,27 @@ func newGazetteer() *gazetteer {
 		}
 	}
 	for name, c := range registry.CountryNames {
-		if c == feeds.Nowhere || c == feeds.International || len(name) < 3 && isASCII(name) {
+		if c == feeds.Nowhere || c == feeds.International || len(name) <= 3 && isASCII(name) && !shortNames[name] {
 			continue
 		}
 		add(name, place{country: c})
+		add(strings.ReplaceAll(name, " s ", " "), place{country: c}) // the registry folds "People's" to two words
 	}
 	for name, p := range registry.Places {
 		add(name, place{p.Country, p.Kind, p.Also})
 	}
+	for name, c := range map[string]feeds.Country{ // as typeset: with dots, or as capitals in a name ("Research US")
+		"U.S.": "US", "U.S.A.": "US", "US": "US", "U.K.": "GB", "UK": "GB", "P.R. China": "CN", "P. R. China": "CN", "PR China": "CN", "S. Korea": "KR",
+		"R. Korea": "KR", "U.A.E.": "AE", "R.O.C.": "TW", "Hong Kong S.A.R.": "HK", "America": "US", "North America": "US",
+	} {
+		add(name, place{country: c})
+	}
 	return g
 }
+
+// Names of countries with three letters that are names, not ISO codes: "and", "can"
+// and "are" are codes.
+var shortNames = map[string]bool{"usa": true, "uae": true, "prc": true, "roc": true, "ksa": true, "drc": true}
 
 func isASCII(s string) bool {
 	for i := 0; i < len(s); i++ {
@@ -74,17 +85,15 @@ var institutionWords = []string{
 	"ministry", "society", "academies", "institutes", "statistical", "technical", "naval", "defense", "defence", "air", "space", "federal", "medical", "federation",
 }
 
-// Words and legal forms that occur in the names of organizations of one country
+// A form is a phrase that occurs in the names of organizations of one country
 // only, nearly.
-var nationalForms = []struct {
+type form struct {
 	phrase  string
 	country feeds.Country
-}{
-	{"key laboratory", "CN"}, // https://en.wikipedia.org/wiki/State_Key_Laboratories
-	{"key laboratories", "CN"},
-	{"key lab", "CN"},
-	{"collaborative innovation center", "CN"},
-	{"academician", "CN"},
+}
+
+// legalForms are forms of companies.
+var legalForms = []form{
 	{"private limited", "IN"}, // https://www.mca.gov.in/MinistryV2/companyregistration.html
 	{"pvt ltd", "IN"},
 	{"pvt", "IN"},
@@ -96,6 +105,18 @@ var nationalForms = []struct {
 	{"sp z o o", "PL"},
 	{"b v", "NL"},
 	{"oy", "FI"},
+	{"sarl", "FR"},
+	{"kabushiki kaisha", "JP"},
+	{"llc", "US"},
+}
+
+// nationalForms are words of institutions.
+var nationalForms = []form{
+	{"key laboratory", "CN"}, // https://en.wikipedia.org/wiki/State_Key_Laboratories
+	{"key laboratories", "CN"},
+	{"key lab", "CN"},
+	{"collaborative innovation center", "CN"},
+	{"academician", "CN"},
 	{"universita degli studi", "IT"},
 	{"politecnico", "IT"},
 	{"universite de", "FR"},
