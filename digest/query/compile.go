@@ -27,6 +27,14 @@ func (q Query) Compile() Plan {
 			}
 		case topic:
 			top(n.part)
+		case not:
+			if b, ok := n.part.(bound); ok {
+				b.before = !b.before // not since is before
+				top(b)
+				return
+			}
+			part, exact := compile(n, above)
+			e, p.Exact = intersect(e, part), p.Exact && exact
 		case bound:
 			if n.before && (p.Before.IsZero() || n.at.Before(p.Before)) {
 				p.Before = n.at
@@ -35,8 +43,7 @@ func (q Query) Compile() Plan {
 			}
 		default:
 			part, exact := compile(n, above)
-			e = intersect(e, part)
-			p.Exact = p.Exact && exact
+			e, p.Exact = intersect(e, part), p.Exact && exact
 		}
 	}
 	top(q.root)

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 
 	"seedcorn/feeds"
@@ -50,9 +51,12 @@ func (q Query) Explain() string {
 	}
 	var b strings.Builder
 	b.WriteString("works")
-	sep := " "
+	sep := ", "
 	for _, clauses := range said {
 		for _, c := range clauses {
+			if first, _, _ := strings.Cut(c, " "); b.Len() == len("works") && slices.Contains(fluent, first) {
+				sep = " "
+			}
 			b.WriteString(sep)
 			b.WriteString(c)
 			sep = ", "
@@ -60,6 +64,9 @@ func (q Query) Explain() string {
 	}
 	return b.String()
 }
+
+// fluent are the beginnings of clauses that follow a noun without a comma.
+var fluent = []string{"that", "from", "with", "without", "seen", "in", "licensed", "on", "since", "before", "of"}
 
 // say words one node as a clause after "works", or its opposite.
 func say(n node, opposite bool) string {
@@ -83,7 +90,10 @@ func say(n node, opposite bool) string {
 		if h, m, s := n.at.Clock(); h+m+s > 0 {
 			when = n.at.Format("2 Jan 2006 15:04 MST")
 		}
-		return pick("", "not ") + map[bool]string{false: "since ", true: "before "}[n.before] + when
+		if n.before != opposite {
+			return "before " + when
+		}
+		return "since " + when
 	case filter:
 		what := series(n.shown, "or")
 		switch n.field {
@@ -160,6 +170,9 @@ func (n text) quote() string {
 }
 
 func (n classes) say() string {
+	if n == compareClass(">=", feeds.Closed) {
+		return "of known openness"
+	}
 	words := [...]string{"of unknown openness", "closed", "restricted", "open weights", "open source"}
 	if known := n &^ (1 << feeds.Unknown); known != 1<<feeds.OpenSource && known != 0 {
 		for c := feeds.Closed; c < feeds.OpenSource; c++ {

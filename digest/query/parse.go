@@ -1,6 +1,7 @@
 package query
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -263,7 +264,7 @@ func (p *parser) word() (node, error) {
 		return nil, p.errorf(start, hint, "there is no word in %q", raw)
 	}
 	words := alternatives[0].words
-	if last := words[len(words)-1]; prefix && len(last) < 2 {
+	if prefix && len(words) == 1 && len(words[0]) < 2 {
 		return nil, p.errorf(start, "", "at least two letters must stand before a star")
 	}
 	return text{raw: stem, any: alternatives}, p.count(start, len(words))
@@ -424,6 +425,9 @@ func (p *parser) values(f field, op string, start int) (node, error) {
 				return nil, p.errorf(at, fmt.Sprintf("write -%s:%s", f, v[1:]), "a value cannot be negated")
 			}
 		}
+		if name, _, ok := strings.Cut(v, ":"); ok && exampleOf(field(strings.ToLower(name))) != "" && !isQuote(p.src[at]) {
+			v, p.pos = "", at // "country: lab:openai"
+		}
 		if v = strings.TrimSpace(v); v == "" {
 			p.pos = max(at, start+1)
 			return nil, p.errorf(start, "for example "+exampleOf(f), "%s: needs a value", f)
@@ -452,7 +456,11 @@ func (p *parser) values(f field, op string, start int) (node, error) {
 		if !ok {
 			return nil, p.unknown(vs[0], hint, "cannot read %q as a date", vs[0].text)
 		}
-		return bound{before: f == fieldBefore, at: at, raw: strings.ToLower(vs[0].text)}, nil
+		raw := strings.ToLower(vs[0].text)
+		if len(raw) > len(time.DateOnly) {
+			raw = strings.ToUpper(raw) // RFC 3339
+		}
+		return bound{before: f == fieldBefore, at: at, raw: raw}, nil
 	}
 	return p.filter(f, vs, start)
 }
@@ -511,8 +519,8 @@ func (p *parser) topic(v value) (node, error) {
 	p.topics = append(p.topics, name)
 	n, err := newParser(src, p.shared).parse()
 	p.topics = p.topics[:len(p.topics)-1]
-	if err != nil {
-		return nil, p.unknown(v, "", "in the topic %q: %v", v.text, err)
+	if se, ok := errors.AsType[*SyntaxError](err); ok {
+		return nil, p.unknown(v, se.Hint, "in the topic %q, column %d: %s", v.text, se.Col, se.Msg)
 	}
 	return topic{name: v.text, part: n}, nil
 }
@@ -667,15 +675,15 @@ func (p *parser) countries(v value) (codes []feeds.Country, group string, err er
 	}
 	for part := range strings.SplitSeq(v.text, "+") {
 		part = strings.TrimSpace(part)
+		if part == "" {
+			return nil, "", p.unknown(v, "for example country:CN+HK", "a country is missing in %q", v.text)
+		}
 		code := feeds.Country(strings.ToUpper(part))
 		if p.names.Country != nil {
 			var ok bool
 			if code, ok = p.names.Country(part); !ok {
 				return nil, "", p.unknown(v, p.suggest(fieldCountry, part), "there is no country %q", part)
 			}
-		}
-		if code == "" {
-			return nil, "", p.unknown(v, "for example country:CN+HK", "a country is missing in %q", v.text)
 		}
 		codes = append(codes, code)
 	}
