@@ -257,8 +257,9 @@ func badDomain(id feeds.LabID, d string) (what, hint string) {
 	if !strings.Contains(d, ".") || strings.HasPrefix(d, ".") || strings.HasSuffix(d, ".") || strings.Contains(d, "..") {
 		return fmt.Sprintf("bad domain %q", clip(d)), "write a host name such as example.org"
 	}
-	// The Public Suffix List, https://publicsuffix.org/
-	if suffix, _ := publicsuffix.PublicSuffix(d); suffix == d {
+	// The ICANN part of the Public Suffix List, https://publicsuffix.org/; its
+	// private part holds universities' own domains besides the hosts below.
+	if suffix, icann := publicsuffix.PublicSuffix(d); icann && suffix == d {
 		return fmt.Sprintf("domain %q is a public suffix", d), "name the organization's own part of it"
 	}
 	if Hosting(d) && operators[d] != id {

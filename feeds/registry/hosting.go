@@ -17,7 +17,8 @@ var operators = map[string]feeds.LabID{
 	"tiktok.com":     "tiktok",
 	"replicate.com":  "replicate",
 	"kaggle.com":     "google",
-	"reddit.com":     "reddit",
+	"modelscope.cn":  "modelscope",
+	"ollama.com":     "ollama",
 }
 
 // The hosts that are no lab's own: code and model hubs, blogs, page builders,
