@@ -22,7 +22,9 @@
 package digest
 
 import (
+	"crypto/rand"
 	"errors"
+	"strings"
 	"time"
 
 	"seedcorn/feeds"
@@ -160,6 +162,11 @@ type Subscription struct {
 	Next        time.Time `json:"next"`                  // when the next digest is due
 	PausedUntil time.Time `json:"paused_until,omitzero"` // far future: until resumed
 	LastResult  string    `json:"last_result,omitempty"`
+}
+
+// NewSubscriptionID returns an id that no other subscription has.
+func NewSubscriptionID() SubscriptionID {
+	return SubscriptionID("s" + strings.ToLower(rand.Text()[:10]))
 }
 
 // SourceHealth is how a source did over a period, as the small print needs it.

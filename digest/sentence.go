@@ -58,11 +58,14 @@ func hasAny(s string, starts []string) bool {
 func hasWords(s string) bool {
 	n := 0
 	for _, r := range s {
-		if unicode.IsLetter(r) {
+		switch {
+		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul):
+			n += 3 // a character is most of a word
+		case unicode.IsLetter(r):
 			n++
 		}
 	}
-	return n >= 12 || n >= 4 && utf8.RuneCountInString(s) == n
+	return n >= 12
 }
 
 // cutSentence splits off the first sentence of s: up to a full stop, question or

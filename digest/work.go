@@ -10,6 +10,7 @@ import (
 	"seedcorn/digest/query"
 	"seedcorn/feeds"
 	"seedcorn/feeds/registry"
+	"seedcorn/feeds/tag"
 )
 
 // maxEvents is how many of its latest events a work carries along. The store
@@ -72,7 +73,7 @@ func Fold(entries []Entry, corrections []Correction, events []Event) Work {
 		}
 	}
 	slices.SortStableFunc(artifacts, func(a, b feeds.ArtifactTag) int { return artifactOrder(a.Kind) - artifactOrder(b.Kind) })
-	w.Tags = feeds.Summarize(settle(labs), artifacts)
+	w.Tags = tag.Summarize(settle(labs), artifacts, nil)
 	if w.Openness == feeds.Unknown {
 		// No artifact carries a class of its own; an entry's prose may ("available
 		// through our API today").

@@ -73,7 +73,7 @@ var rooms = map[string]room{
 	},
 
 	"digest": {
-		may: []string{"feeds", "feeds/registry", "digest/query"},
+		may: []string{"feeds", "feeds/registry", "feeds/tag", "digest/query"},
 		why: "digest is pure: it is handed works and a time, and where they come from (fetch, store, jobs) is not its business",
 	},
 	"digest/query": {
@@ -81,7 +81,7 @@ var rooms = map[string]room{
 		why: "a query is parsed and matched against any subject; it must not know who keeps works or how",
 	},
 	"digest/rank": {
-		may: []string{"feeds", "digest"},
+		may: []string{"feeds", "digest", "digest/query"},
 		why: "rank orders what it is given; a rank that looked things up could not be told from its inputs",
 	},
 	"digest/store": {
@@ -96,13 +96,14 @@ var rooms = map[string]room{
 	},
 
 	"bot": {
-		may: []string{"feeds", "digest", "digest/query", "bot/message"},
+		may: []string{"feeds", "feeds/registry", "digest", "digest/query", "bot/message"},
 		tests: []string{
 			"bot/bottest",
 		},
 		why: "bot is the table of commands; it knows platforms and storage by its own small interfaces only",
 	},
 	"bot/message": {
+		may: []string{"feeds"},
 		why: "message is the closed document that each platform must show; it has no words but its own",
 	},
 	"bot/bottest": {
