@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"seedcorn/digest/query"
+)
+
+// An engine is where SQLite and PostgreSQL differ. Everything else is one text.
+type engine interface {
+	name() string
+	dialect() goose.Dialect
+	// notMine names the migrations of the other engine.
+	notMine() []string
+	// prepares reports whether statements must be prepared by hand to be fast. pgx
+	// keeps prepared statements on its own.
+	prepares() bool
+	// lock takes the lock of everyone who decides about identity, until t ends.
+	lock(ctx context.Context, t *tx) error
+	// now is the time that every process which shares the database agrees on.
+	now(ctx context.Context, t *tx) (time.Time, error)
+	// match writes a plan's expression in the language of the index.
+	match(e query.Expr) string
+	// hits returns the next n search ids of a scan, newest first; fewer at its end.
+	hits(ctx context.Context, db *DB, s *scan, n int) ([]int64, error)
+	// index and unindex write and remove search entries.
+	index(ctx context.Context, t *tx, entries []indexed) error
+	unindex(ctx context.Context, t *tx, ids []int64) error
+}
+
+// An indexed is a work's entry in the index.
+type indexed struct {
+	id    int64
+	terms string // joined by spaces
+}
+
+// Lock ids of ours on PostgreSQL ("seed" and "corn" in ASCII). The second number
+// of an identity lock is the schema's, so that two in one database don't wait for
+// one another.
+const (
+	lockMigrate  = 0x73656564_636f726e
+	lockIdentity = 0x73656564
+)
+
+type sqlite struct{}
+
+func (sqlite) name() string           { return "sqlite" }
+func (sqlite) dialect() goose.Dialect { return goose.DialectSQLite3 }
+func (sqlite) notMine() []string      { return []string{"00002_index_postgres.sql"} }
+func (sqlite) prepares() bool         { return true }
+
+// lock has nothing to do: transactions begin IMMEDIATE, and there is one writer.
+func (sqlite) lock(context.Context, *tx) error { return nil }
+
+// now is the local clock: who shares the file shares the machine.
+func (sqlite) now(context.Context, *tx) (time.Time, error) { return time.Now(), nil }
+
+func (sqlite) index(ctx context.Context, t *tx, entries []indexed) error {
+	// Ascending, or FTS5 writes a segment for each: it flushes what it has gathered
+	// as soon as a row id is not greater than the last.
+	return bulk(ctx, t, "INSERT INTO search (rowid, terms) VALUES", "($,$)", "", entries, func(e indexed) []any {
+		return []any{e.id, e.terms}
+	})
+}
+
+func (sqlite) unindex(ctx context.Context, t *tx, ids []int64) error {
+	for _, id := range ids {
+		if _, err := t.exec(ctx, "DELETE FROM search WHERE rowid = $1", id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// match writes FTS5's query syntax: https://www.sqlite.org/fts5.html#full_text_query_syntax
+func (e sqlite) match(x query.Expr) string {
+	var b strings.Builder
+	e.write(&b, x)
+	return b.String()
+}
+
+func (e sqlite) write(b *strings.Builder, x query.Expr) {
+	list := func(parts []query.Expr, word string) {
+		b.WriteByte('(')
+		for i, p := range parts {
+			if i > 0 {
+				b.WriteString(word)
+			}
+			e.write(b, p)
+		}
+		b.WriteByte(')')
+	}
+	switch x := x.(type) {
+	case query.Term:
+		b.WriteString(`"` + strings.ReplaceAll(x.Text, `"`, `""`) + `"`)
+		if x.Prefix {
+			b.WriteByte('*')
+		}
+	case query.Any:
+		list(x, " OR ")
+	case query.None:
+		e.write(b, query.All{x})
+	case query.All:
+		// NOT takes two sides: what is wanted, without what is not.
+		wanted, not := sides(x)
+		b.WriteByte('(')
+		list(wanted, " AND ")
+		if len(not) > 0 {
+			b.WriteString(" NOT ")
+			list(not, " OR ")
+		}
+		b.WriteByte(')')
+	}
+}
+
+// sides splits a conjunction into what is wanted and what is not. What is wanted
+// is never empty.
+func sides(all query.All) (wanted, not []query.Expr) {
+	for _, p := range all {
+		if n, ok := p.(query.None); ok {
+			not = append(not, n.Part)
+		} else {
+			wanted = append(wanted, p)
+		}
+	}
+	if len(wanted) == 0 {
+		wanted = []query.Expr{query.Term{Text: query.Everything}}
+	}
+	return wanted, not
+}
+
+type postgres struct{}
+
+func (postgres) name() string           { return "postgres" }
+func (postgres) dialect() goose.Dialect { return goose.DialectPostgres }
+func (postgres) notMine() []string      { return []string{"00002_index_sqlite.sql"} }
+func (postgres) prepares() bool         { return false }
+
+func (postgres) lock(ctx context.Context, t *tx) error {
+	_, err := t.exec(ctx, "SELECT pg_advisory_xact_lock($1, hashtext(current_schema()))", lockIdentity)
+	return err
+}
+
+func (postgres) now(ctx context.Context, t *tx) (time.Time, error) {
+	var ms int64
+	err := t.QueryRowContext(ctx, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").Scan(&ms)
+	return fromMillis(ms), err
+}
+
+func (postgres) index(ctx context.Context, t *tx, entries []indexed) error {
+	return bulk(ctx, t, "INSERT INTO search (search_id, terms) VALUES", "($,array_to_tsvector(string_to_array($,' ')))", "", entries, func(e indexed) []any {
+		return []any{e.id, e.terms}
+	})
+}
+
+func (postgres) unindex(ctx context.Context, t *tx, ids []int64) error {
+	_, err := t.exec(ctx, "DELETE FROM search WHERE search_id = ANY($1)", ids)
+	return err
+}
+
+// match writes a tsquery: https://www.postgresql.org/docs/current/datatype-textsearch.html#DATATYPE-TSQUERY
+func (e postgres) match(x query.Expr) string {
+	var b strings.Builder
+	e.write(&b, x)
+	return b.String()
+}
+
+func (e postgres) write(b *strings.Builder, x query.Expr) {
+	list := func(parts []query.Expr, word string) {
+		b.WriteByte('(')
+		for i, p := range parts {
+			if i > 0 {
+				b.WriteString(word)
+			}
+			e.write(b, p)
+		}
+		b.WriteByte(')')
+	}
+	switch x := x.(type) {
+	case query.Term:
+		b.WriteString("'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(x.Text) + "'")
+		if x.Prefix {
+			b.WriteString(":*")
+		}
+	case query.Any:
+		list(x, " | ")
+	case query.None:
+		e.write(b, query.All{x})
+	case query.All:
+		wanted, not := sides(x)
+		b.WriteByte('(')
+		list(wanted, " & ")
+		if len(not) > 0 {
+			b.WriteString(" & !")
+			list(not, " | ")
+		}
+		b.WriteByte(')')
+	}
+}

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed schema/*.sql
+var schema embed.FS
+
+// migrate brings the schema up to date. Two programs that start at once on a new
+// database are no error: on PostgreSQL they queue for a lock, on SQLite the one
+// that lost the race looks again.
+func (db *DB) migrate(ctx context.Context) error {
+	var err error
+	for try := range 5 {
+		if err = db.migrateOnce(ctx); err == nil || errors.Is(err, ErrNewer) || ctx.Err() != nil {
+			return err
+		}
+		if kind := explain(err); errors.Is(kind, ErrFull) || errors.Is(kind, ErrReadOnly) || errors.Is(kind, ErrDamaged) || errors.Is(kind, ErrBusy) {
+			break
+		}
+		select {
+		case <-time.After(time.Duration(20<<try) * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	return fmt.Errorf("preparing its tables: %w", explain(err))
+}
+
+func (db *DB) migrateOnce(ctx context.Context) error {
+	dir, err := fs.Sub(schema, "schema")
+	if err != nil {
+		return err
+	}
+	opts := []goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true),
+		goose.WithLogger(goose.NopLogger()),
+		goose.WithExcludeNames(db.engine.notMine()),
+	}
+	if db.engine == (postgres{}) {
+		l, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockMigrate))
+		if err != nil {
+			return err
+		}
+		opts = append(opts, goose.WithSessionLocker(l))
+	}
+	p, err := goose.NewProvider(db.engine.dialect(), db.write, dir, opts...)
+	if err != nil {
+		return err
+	}
+	have, want, err := p.GetVersions(ctx)
+	switch {
+	case err != nil:
+		return err
+	case have > want:
+		return fmt.Errorf("%w: its schema is number %d, this one knows up to %d", ErrNewer, have, want)
+	case have == want:
+		return nil
+	}
+	_, err = p.Up(ctx)
+	return err
+}

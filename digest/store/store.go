@@ -1,0 +1,205 @@
+// Package store keeps everything that must survive a restart, in SQLite or in
+// PostgreSQL, and finds works again.
+//
+// What comes in, and what becomes of it:
+//
+//	[]digest.Arrival ──► [DB.Ingest]                            (ingest.go)
+//	                       │  one transaction for the batch
+//	                       ├─ which items are new, which were edited?
+//	                       ├─ digest.Resolve: which work?       (desk.go)
+//	                       ├─ digest.Fold:    what is the work now?
+//	                       └─ rows first, index entries last    (write.go)
+//	[]digest.Visit   ──► [DB.Looked]                            (sources.go)
+//	a person's word  ──► [DB.Correct], [DB.Split], [DB.Join]    (edit.go)
+//
+// and what goes out:
+//
+//	[DB.Search], [DB.WorksIn]        works that match a query, newest first (search.go)
+//	[DB.Work], [DB.FindWork], …      one work and why it is as it is        (works.go)
+//	[DB.Tally]                       works as thin as counting needs them   (tally.go)
+//	[DB.DueSources], [DB.DueSubscriptions]  what the clock owes
+//	[DB.Gate]                        one slow door for every process        (gate.go)
+//
+// The schema (schema/*.sql) is one text for both engines except for the indexes;
+// [engine] holds the few other places in which they differ. There is one writer:
+// on SQLite one connection, on PostgreSQL an advisory lock around every decision
+// about identity, since two batches that begin the same work at once would make
+// two of it.
+//
+// Errors say what was being done and why it failed. [ErrNotFound], [ErrNewer],
+// [ErrBusy], [ErrReadOnly], [ErrFull] and [ErrTaken] are in the chain where they
+// apply.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A DB is an open database. Its methods may be called from several goroutines.
+type DB struct {
+	engine engine
+	write  *sql.DB // one connection on SQLite
+	read   *sql.DB // the same pool as write where there is only one
+	path   string  // of the SQLite file; "" in memory and on PostgreSQL
+
+	stmts sync.Map // text -> *sql.Stmt on read
+	gates sync.Map // name -> chan struct{}: who of this process is next
+}
+
+// An Option changes how a database is opened.
+type Option func(*options)
+
+type options struct {
+	pragmas []string
+	busy    time.Duration
+}
+
+// WithPragma adds a pragma such as "max_page_count(500)" to every SQLite
+// connection (https://www.sqlite.org/pragma.html). PostgreSQL ignores it.
+func WithPragma(p string) Option { return func(o *options) { o.pragmas = append(o.pragmas, p) } }
+
+// WithBusyTimeout says how long a writer waits for another process to finish with
+// the SQLite file before it gives up with [ErrBusy]. The default is ten seconds.
+func WithBusyTimeout(d time.Duration) Option { return func(o *options) { o.busy = d } }
+
+// Open opens the database at location and brings its schema up to date.
+//
+//	sqlite:PATH       a file; it and its directory are made where missing (0700)
+//	sqlite::memory:   a database that ends with the process
+//	postgres://…      https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+//
+// A database made by a newer program is refused with [ErrNewer]. No error holds
+// the password of a location.
+func Open(ctx context.Context, location string, opts ...Option) (*DB, error) {
+	o := options{busy: 10 * time.Second}
+	for _, f := range opts {
+		f(&o)
+	}
+	var db *DB
+	var err error
+	switch {
+	case strings.HasPrefix(location, "sqlite:"):
+		db, err = openSQLite(ctx, strings.TrimPrefix(strings.TrimPrefix(location, "sqlite:"), "//"), o)
+	case strings.HasPrefix(location, "postgres://"), strings.HasPrefix(location, "postgresql://"):
+		db, err = openPostgres(ctx, location)
+	default:
+		scheme, _, _ := strings.Cut(location, ":")
+		return nil, fmt.Errorf("opening the database: location begins with %q: want sqlite:PATH or postgres://…", scheme)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	if err := db.migrate(ctx); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	return db, nil
+}
+
+func openSQLite(ctx context.Context, path string, o options) (*DB, error) {
+	memory := path == ":memory:"
+	switch {
+	case path == "":
+		return nil, errors.New("no path after sqlite:")
+	case !memory:
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		path = abs
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, fmt.Errorf("making its directory: %w", err)
+		}
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			return nil, fmt.Errorf("%s is a directory", path)
+		}
+	}
+	// Pragmas go into the name, so that every connection of a pool has them.
+	dsn := func(more ...string) string {
+		q := url.Values{"_txlock": {"immediate"}}
+		for _, p := range append([]string{
+			fmt.Sprintf("busy_timeout(%d)", o.busy.Milliseconds()),
+			"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "temp_store(MEMORY)",
+		}, append(more, o.pragmas...)...) {
+			q.Add("_pragma", p)
+		}
+		name := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+		return "file:" + name + "?" + q.Encode()
+	}
+	// The writer's cache holds the upper levels of every tree that a batch touches;
+	// a longer write-ahead log is checkpointed less often in a cold pull.
+	write, err := sql.Open("sqlite", dsn("cache_size(-24000)", "wal_autocheckpoint(4000)"))
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	write.SetConnMaxIdleTime(0)
+	db := &DB{engine: sqlite{}, write: write, read: write, path: path}
+	if memory {
+		db.path = ""
+	} else {
+		// The writer first: it makes the file and turns the log on.
+		if err := write.PingContext(ctx); err != nil {
+			write.Close()
+			return nil, explain(err)
+		}
+		if db.read, err = sql.Open("sqlite", dsn("query_only(1)", "cache_size(-8000)")); err != nil {
+			write.Close()
+			return nil, err
+		}
+		n := max(4, runtime.GOMAXPROCS(0))
+		db.read.SetMaxOpenConns(n)
+		db.read.SetMaxIdleConns(n)
+	}
+	if err := db.write.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, explain(err)
+	}
+	return db, nil
+}
+
+func openPostgres(ctx context.Context, location string) (*DB, error) {
+	pool, err := sql.Open("pgx", location)
+	if err != nil {
+		return nil, errors.New("the postgres:// location can't be read; its user, password and options must be percent-encoded")
+	}
+	pool.SetMaxOpenConns(16)
+	pool.SetMaxIdleConns(8)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	if err := pool.PingContext(ctx); err != nil {
+		pool.Close()
+		return nil, explain(err)
+	}
+	return &DB{engine: postgres{}, write: pool, read: pool}, nil
+}
+
+// Close closes the database. Nothing written before is lost.
+func (db *DB) Close() error {
+	db.stmts.Range(func(_, s any) bool { s.(*sql.Stmt).Close(); return true })
+	var err error
+	if db.read != nil && db.read != db.write {
+		err = db.read.Close()
+	}
+	return errors.Join(err, db.write.Close())
+}
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if _, err := db.write.ExecContext(ctx, "SELECT 1"); err != nil {
+		return fmt.Errorf("asking the database: %w", explain(err))
+	}
+	return nil
+}
+
+// Engine returns "sqlite" or "postgres".
+func (db *DB) Engine() string { return db.engine.name() }
