@@ -64,10 +64,15 @@ func (f *folder) space() { f.gap = true }
 func (f *folder) block() { f.gap, f.line = true, true }
 
 func (f *folder) text(s string) {
-	for _, r := range s {
-		if f.full {
-			return
+	for i := 0; i < len(s) && !f.full; {
+		c := s[i]
+		if ' ' < c && c < 0x7f { // most of what there is
+			f.add(rune(c))
+			i++
+			continue
 		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		i += n
 		switch {
 		case r == ' ' || r == '\n' || r == '\t' || r == '\r' || r > 0x7f && unicode.IsSpace(r):
 			f.gap = true
@@ -79,6 +84,12 @@ func (f *folder) text(s string) {
 }
 
 func (f *folder) add(r rune) {
+	if !f.gap && r < 0x80 && (f.limit == 0 || f.runes < f.limit) {
+		f.out = append(f.out, byte(r))
+		f.runes++
+		f.last = r
+		return
+	}
 	need := 1
 	if f.gap && len(f.out) > 0 {
 		need = 2
