@@ -140,6 +140,7 @@ func normalize(s string) string {
 	if ascii {
 		return strings.ToLower(s)
 	}
+	s = strings.ToValidUTF8(s, " ") // norm mixes up what stands around invalid bytes
 	// A trademark sign is not the letters "tm" at the end of a name.
 	s = trademarks.Replace(s)
 	var b strings.Builder

@@ -95,46 +95,60 @@ func (q Query) Empty() bool { return q.root == nil }
 // asked for by its beginning ends in "*".
 func (q Query) Words() []string {
 	var out []string
-	var walk func(n node, wanted bool)
-	walk = func(n node, wanted bool) {
-		switch n := n.(type) {
-		case and:
-			for _, p := range n {
-				walk(p, wanted)
-			}
-		case or:
-			for _, p := range n {
-				walk(p, wanted)
-			}
-		case not:
-			walk(n.part, !wanted)
-		case topic:
-			if n.part != nil {
-				walk(n.part, wanted)
-			}
-		case text:
-			if !wanted {
-				return
-			}
-			for _, ph := range n.any {
-				for i, w := range ph.words {
-					if len(w) == 1 && len(ph.words) > 1 {
-						continue // the "5" of "qwen2.5" is everywhere
-					}
-					if ph.prefix && i == len(ph.words)-1 {
-						w += "*"
-					}
-					if !slices.Contains(out, w) {
-						out = append(out, w)
-					}
+	wanted(q.root, true, func(n text) {
+		for _, ph := range n.any {
+			for i, w := range ph.words {
+				if len(w) == 1 && len(ph.words) > 1 {
+					continue // the "5" of "qwen2.5" is everywhere
+				}
+				if ph.prefix && i == len(ph.words)-1 {
+					w += "*"
+				}
+				if !slices.Contains(out, w) {
+					out = append(out, w)
 				}
 			}
 		}
-	}
-	if q.root != nil {
-		walk(q.root, true)
-	}
+	})
 	return out
+}
+
+// Found returns the words and phrases of the query, as they were typed, that stand
+// in a text, and how many it wants to read in all. Those under a negation are
+// neither found nor wanted.
+func (q Query) Found(s string) (found []string, all int) {
+	var p page
+	wanted(q.root, true, func(n text) {
+		if all++; all == 1 {
+			p = newPage([]string{s})
+		}
+		if slices.ContainsFunc(n.any, p.holds) {
+			found = append(found, n.raw)
+		}
+	})
+	return found, all
+}
+
+// wanted calls visit for every text that is not under a negation, from left to right.
+func wanted(n node, yes bool, visit func(text)) {
+	switch n := n.(type) {
+	case and:
+		for _, p := range n {
+			wanted(p, yes, visit)
+		}
+	case or:
+		for _, p := range n {
+			wanted(p, yes, visit)
+		}
+	case not:
+		wanted(n.part, !yes, visit)
+	case topic:
+		wanted(n.part, yes, visit)
+	case text:
+		if yes {
+			visit(n)
+		}
+	}
 }
 
 // A field is a name before a colon.

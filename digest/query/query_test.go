@@ -425,6 +425,28 @@ func TestZeroQuery(t *testing.T) {
 	}
 }
 
+func TestFound(t *testing.T) {
+	q := mustParse(t, `gpt-4o OR "sparse attention" OR quant* -llama NOT -mamba country:CN`)
+	for _, tt := range []struct {
+		text string
+		want []string
+	}{
+		{"", nil},
+		{"GPT4o against Llama", []string{"gpt-4o"}},
+		{"Quantized sparse attention", []string{"sparse attention", "quant"}},
+		{"attention, sparse", nil},
+		{"Mamba", []string{"mamba"}},
+	} {
+		got, all := q.Found(tt.text)
+		if diff := cmp.Diff(tt.want, got); diff != "" || all != 4 {
+			t.Errorf("Found(%q) of %d (-want +got):\n%s", tt.text, all, diff)
+		}
+	}
+	if _, all := mustParse(t, "country:CN").Found("x"); all != 0 {
+		t.Errorf("a query without text wants %d texts", all)
+	}
+}
+
 // Whatever a stranger types is read or refused with a place inside it; what is
 // read can be said again.
 func FuzzParse(f *testing.F) {
@@ -477,7 +499,7 @@ func FuzzParse(f *testing.F) {
 
 // Folded words fold to themselves, and every term is plain.
 func FuzzFold(f *testing.F) {
-	for _, s := range []string{"", "GPT-4o", "naïve ﬁ ™", "深度学习 データ 한국어", "हिन्दी", "a\u0301\u0323", "\xff", "ŁÓDŹ", "xX", "e\u200d-e", "ࢰ̔"} {
+	for _, s := range []string{"", "GPT-4o", "naïve ﬁ ™", "深度学习 データ 한국어", "हिन्दी", "a\u0301\u0323", "\xff", "ŁÓDŹ", "xX", "e\u200d-e", "ࢰ̔", "Ó\xf6\xf6\xf6\xf6Ó"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
