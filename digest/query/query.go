@@ -114,19 +114,23 @@ func (q Query) Words() []string {
 }
 
 // Found returns the words and phrases of the query, as they were typed, that stand
-// in a text, and how many it wants to read in all. Those under a negation are
-// neither found nor wanted.
+// in a text, and how many it wants to read in all, each counted once. Those under
+// a negation are neither found nor wanted.
 func (q Query) Found(s string) (found []string, all int) {
 	var p page
+	var asked []string
 	wanted(q.root, true, func(n text) {
-		if all++; all == 1 {
+		if slices.Contains(asked, n.raw) {
+			return
+		}
+		if asked = append(asked, n.raw); len(asked) == 1 {
 			p = newPage([]string{s})
 		}
 		if slices.ContainsFunc(n.any, p.holds) {
 			found = append(found, n.raw)
 		}
 	})
-	return found, all
+	return found, len(asked)
 }
 
 // wanted calls visit for every text that is not under a negation, from left to right.

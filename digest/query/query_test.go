@@ -426,7 +426,7 @@ func TestZeroQuery(t *testing.T) {
 }
 
 func TestFound(t *testing.T) {
-	q := mustParse(t, `gpt-4o OR "sparse attention" OR quant* -llama NOT -mamba country:CN`)
+	q := mustParse(t, `gpt-4o OR "sparse attention" OR gpt-4o OR quant* -llama NOT -mamba country:CN`)
 	for _, tt := range []struct {
 		text string
 		want []string
