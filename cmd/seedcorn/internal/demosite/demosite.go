@@ -160,6 +160,8 @@ func (s *Site) routes() {
 	get("/huggingface/api/models/{owner}/{name}", s.model("model"))
 	get("/huggingface/api/datasets/{owner}/{name}", s.model("dataset"))
 	get("/huggingface/api/daily_papers", s.daily)
+	get("/huggingface/api/papers/{id}", s.paperPage)
+	get("/huggingface/api/arxiv/{id}/repos", s.paperRepos)
 	get("/github/api/orgs/{org}/repos", s.repos)
 	get("/github/api/repos/{owner}/{name}", s.repo)
 	get("/github/{owner}/{name}/releases.atom", s.releases)

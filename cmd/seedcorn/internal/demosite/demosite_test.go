@@ -357,6 +357,46 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+func TestLookUpsOfAPaper(t *testing.T) {
+	s := New(wednesday)
+	var page struct {
+		Title        string
+		Repo         string `json:"githubRepo"`
+		Organization struct{ Name string }
+	}
+	if err := json.Unmarshal(get(t, s, "/huggingface/api/papers/2501.12948").Body.Bytes(), &page); err != nil || page.Organization.Name != "deepseek-ai" || page.Repo != "https://github.com/deepseek-ai/DeepSeek-R1" {
+		t.Errorf("the page of DeepSeek-R1: %+v, %v", page, err)
+	}
+	var repos struct{ Models, Datasets []struct{ ID string } }
+	if err := json.Unmarshal(get(t, s, "/huggingface/api/arxiv/2501.00656/repos").Body.Bytes(), &repos); err != nil || len(repos.Models) != 2 || len(repos.Datasets) != 1 {
+		t.Errorf("repositories that cite OLMo 2: %+v, %v", repos, err)
+	}
+}
+
+// FuzzRequest holds that no path or query makes the site fall over.
+func FuzzRequest(f *testing.F) {
+	for _, src := range Sources("") {
+		f.Add(src.URL)
+	}
+	f.Add("/arxiv/api/query?search_query=(((&start=-1&max_results=99999999999999999999")
+	f.Add("/github/api/orgs/openai/repos?per_page=0&page=9999999")
+	f.Add("/huggingface/api/models?limit=-1&sort=%00")
+	s := New(wednesday)
+	f.Fuzz(func(t *testing.T, target string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		u, err := r.URL.Parse(target)
+		if err != nil {
+			t.Skip()
+		}
+		r.URL = u
+		rec := httptest.NewRecorder()
+		s.ServeHTTP(rec, r)
+		if rec.Code == http.StatusInternalServerError && u.Path != "/feeds/broken.xml" {
+			t.Errorf("%q answers %d: %s", target, rec.Code, rec.Body)
+		}
+	})
+}
+
 func TestValidatorsAndCompression(t *testing.T) {
 	s := New(wednesday)
 	ask := func(header ...string) *httptest.ResponseRecorder {

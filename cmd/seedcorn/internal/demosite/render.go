@@ -98,7 +98,7 @@ func (s *Site) feed(r *http.Request) (answer, bool) {
 	}
 	a, ok := document("rss.xml.tmpl", "application/rss+xml; charset=utf-8", newest, data)
 	if f.state == "cut" {
-		a.body = a.body[:bytes.Index(a.body, []byte("<description>A post"))+20]
+		a.body = a.body[:bytes.Index(a.body, []byte("The document ends"))+20]
 	}
 	return a, ok
 }
@@ -330,7 +330,7 @@ func number64(name string) uint64 {
 	return h.Sum64()
 }
 
-// now lists the repositories of a kind in the phase the site is in.
+// current lists the repositories of a kind in the phase the site is in.
 func (s *Site) current(kind string) []modelRow {
 	phase := int(s.phase.Load())
 	var out []modelRow
@@ -373,61 +373,92 @@ func (s *Site) model(kind string) func(*http.Request) (answer, bool) {
 	}
 }
 
+// A hubPaper is a paper as https://huggingface.co/docs/hub/paper-pages has it.
+type hubPaper struct {
+	ID           string      `json:"id"`
+	Authors      []hubPerson `json:"authors"`
+	PublishedAt  string      `json:"publishedAt"`
+	OnDailyAt    string      `json:"submittedOnDailyAt"`
+	Title        string      `json:"title"`
+	Summary      string      `json:"summary"`
+	Upvotes      int         `json:"upvotes"`
+	DiscussionID string      `json:"discussionId"`
+	Repo         string      `json:"githubRepo,omitempty"`
+	Organization *hubOrg     `json:"organization,omitempty"`
+}
+
+type hubPerson struct {
+	ID     string `json:"_id"`
+	Name   string `json:"name"`
+	Hidden bool   `json:"hidden"`
+}
+
+type hubOrg struct {
+	ID       string `json:"_id"`
+	Name     string `json:"name"`
+	Fullname string `json:"fullname"`
+}
+
+func (s *Site) hubPaper(d dailyRow) hubPaper {
+	p := s.paper(d.paper)
+	out := hubPaper{
+		ID: p.ID, PublishedAt: p.Published.UTC().Format(hubTime), OnDailyAt: s.at(d.days).Format(hubTime), Title: p.Title, Summary: p.Summary,
+		Upvotes: d.upvotes, DiscussionID: strconv.FormatUint(number64("d"+p.ID), 16), Repo: d.repo,
+	}
+	for _, a := range p.Authors {
+		out.Authors = append(out.Authors, hubPerson{ID: strconv.FormatUint(number64(a.Name), 16), Name: a.Name})
+	}
+	if d.org != "" {
+		out.Organization = &hubOrg{strconv.FormatUint(number64(d.org), 16), d.org, d.org}
+	}
+	return out
+}
+
 // daily are the daily papers, newest first. A date keeps those of one day.
 func (s *Site) daily(r *http.Request) (answer, bool) {
-	type person struct {
-		ID     string `json:"_id"`
-		Name   string `json:"name"`
-		Hidden bool   `json:"hidden"`
+	type entry struct {
+		Paper        hubPaper `json:"paper"`
+		PublishedAt  string   `json:"publishedAt"`
+		Title        string   `json:"title"`
+		Summary      string   `json:"summary"`
+		NumComments  int      `json:"numComments"`
+		Organization *hubOrg  `json:"organization,omitempty"`
 	}
-	type organization struct {
-		ID       string `json:"_id"`
-		Name     string `json:"name"`
-		Fullname string `json:"fullname"`
-	}
-	type inner struct {
-		ID           string        `json:"id"`
-		Authors      []person      `json:"authors"`
-		PublishedAt  string        `json:"publishedAt"`
-		OnDailyAt    string        `json:"submittedOnDailyAt"`
-		Title        string        `json:"title"`
-		Summary      string        `json:"summary"`
-		Upvotes      int           `json:"upvotes"`
-		DiscussionID string        `json:"discussionId"`
-		Repo         string        `json:"githubRepo,omitempty"`
-		Organization *organization `json:"organization,omitempty"`
-	}
-	type outer struct {
-		Paper        inner         `json:"paper"`
-		PublishedAt  string        `json:"publishedAt"`
-		Title        string        `json:"title"`
-		Summary      string        `json:"summary"`
-		NumComments  int           `json:"numComments"`
-		Organization *organization `json:"organization,omitempty"`
-	}
-	out := []outer{}
+	out := []entry{}
 	for _, d := range s.world.daily {
-		p := s.paper(d.paper)
-		on := s.at(d.days)
-		if day := r.URL.Query().Get("date"); day != "" && day != on.Format(time.DateOnly) {
+		if day := r.URL.Query().Get("date"); day != "" && day != s.at(d.days).Format(time.DateOnly) {
 			continue
 		}
-		e := outer{PublishedAt: on.Format(hubTime), Title: p.Title, Summary: p.Summary, NumComments: int(number64(p.ID) % 9)}
-		e.Paper = inner{
-			ID: p.ID, PublishedAt: p.Published.UTC().Format(hubTime), OnDailyAt: on.Format(hubTime), Title: p.Title, Summary: p.Summary,
-			Upvotes: d.upvotes, DiscussionID: strconv.FormatUint(number64("d"+p.ID), 16), Repo: d.repo,
-		}
-		for _, a := range p.Authors {
-			e.Paper.Authors = append(e.Paper.Authors, person{ID: strconv.FormatUint(number64(a.Name), 16), Name: a.Name})
-		}
-		if d.org != "" {
-			e.Organization = &organization{strconv.FormatUint(number64(d.org), 16), d.org, d.org}
-			e.Paper.Organization = e.Organization
-		}
-		out = append(out, e)
+		p := s.hubPaper(d)
+		out = append(out, entry{p, p.OnDailyAt, p.Title, p.Summary, int(number64(p.ID) % 9), p.Organization})
 	}
-	slices.SortStableFunc(out, func(a, b outer) int { return strings.Compare(b.PublishedAt, a.PublishedAt) })
+	slices.SortStableFunc(out, func(a, b entry) int { return strings.Compare(b.PublishedAt, a.PublishedAt) })
 	return jsonAnswer(out[:min(len(out), atoi(r.URL.Query().Get("limit"), 100))])
+}
+
+// paperPage is what Hugging Face knows of one paper.
+func (s *Site) paperPage(r *http.Request) (answer, bool) {
+	for _, d := range s.world.daily {
+		if d.paper.id == r.PathValue("id") {
+			return jsonAnswer(s.hubPaper(d))
+		}
+	}
+	return answer{}, false
+}
+
+// paperRepos are the repositories whose cards cite a paper.
+func (s *Site) paperRepos(r *http.Request) (answer, bool) {
+	citing := func(kind string) []hubRepo {
+		repos := []hubRepo{}
+		for _, m := range s.current(kind) {
+			if slices.Contains(m.arxiv, r.PathValue("id")) {
+				repos = append(repos, s.hubRepo(m))
+			}
+		}
+		return repos
+	}
+	models, datasets := citing("model"), citing("dataset")
+	return jsonAnswer(map[string]any{"models": models, "datasets": datasets, "spaces": []hubRepo{}, "numTotalModels": len(models), "numTotalDatasets": len(datasets), "numTotalSpaces": 0})
 }
 
 // A gitRepo is a repository as https://docs.github.com/en/rest/repos/repos prints it.
