@@ -67,13 +67,12 @@ func TestStarterListIsSound(t *testing.T) {
 func TestTrapsAreNotListed(t *testing.T) {
 	// Addresses that answer with something that is not the lab's feed.
 	traps := []string{
-		"https://cohere.com/blog/rss.xml",             // a web page
-		"https://alignment.anthropic.com/feed.xml",    // the home page
-		"gh:pytorch/pytorch",                          // one release for each build
-		"https://www.theneurondaily.com/feed",         // the home page
-		"https://export.arxiv.org/rss/cs.CL",          // the old place
-		"https://mistral.ai/feed.xml",                 // 404
-		"https://raw.githubusercontent.com/x/y/z.xml", // nobody's
+		"https://cohere.com/blog/rss.xml",          // a web page
+		"https://alignment.anthropic.com/feed.xml", // the home page
+		"gh:pytorch/pytorch",                       // one release for each build
+		"https://www.theneurondaily.com/feed",      // the home page
+		"https://export.arxiv.org/rss/cs.CL",       // the old place
+		"https://mistral.ai/feed.xml",              // 404
 	}
 	have := map[feeds.SourceID]bool{}
 	for _, s := range Sources() {

@@ -171,8 +171,8 @@ func (b Bases) outline(attrs []xml.Attr) (src feeds.Source, ok bool, err error) 
 	if title = plain(title); title != "" {
 		src.Title = title
 	}
-	if sp, err := address1(site); err == nil {
-		src.Site = sp
+	if page, err := webPage(site); err == nil {
+		src.Site = page
 	}
 	if ours == "" {
 		return src, true, nil
@@ -187,8 +187,8 @@ func (b Bases) outline(attrs []xml.Attr) (src feeds.Source, ok bool, err error) 
 	return src, true, nil
 }
 
-// address1 returns a web page's address as it is, or an error if it is none.
-func address1(s string) (string, error) {
+// webPage returns a web page's address as it is, or an error if it is none.
+func webPage(s string) (string, error) {
 	if !strings.HasPrefix(s, "http://") && !strings.HasPrefix(s, "https://") {
 		return "", errors.New("not a web address")
 	}
