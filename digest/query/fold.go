@@ -185,18 +185,24 @@ var trademarks = strings.NewReplacer("™", " ", "℠", " ")
 
 // A page is a subject's text, folded once and asked often.
 type page struct {
-	texts  [][]string // words of each text, in order
-	joined []string   // compounds written as one word
+	texts     [][]string // words of each text, in order
+	compounds []compound
+}
+
+// A compound is words of a text that may also be written as one.
+type compound struct {
+	text     int
+	from, to int // in its words
 }
 
 func newPage(texts []string) page {
 	p := page{texts: make([][]string, len(texts))}
 	for i, t := range texts {
-		words := make([]string, 0, len(t)/6+1)
+		words := make([]string, 0, len(t)/5+1)
 		scan(normalize(t), func(w string, parts []string) {
 			words = append(words, w)
-			if j, ok := join(parts); ok {
-				p.joined = append(p.joined, j)
+			if joinable(parts) {
+				p.compounds = append(p.compounds, compound{i, len(words) - len(parts), len(words)})
 			}
 		})
 		p.texts[i] = words
@@ -204,17 +210,16 @@ func newPage(texts []string) page {
 	return p
 }
 
-// join writes a compound as one word; ok is false where there is none or it is
-// too long.
-func join(parts []string) (word string, ok bool) {
+// parts returns the words of a compound.
+func (p page) parts(c compound) []string { return p.texts[c.text][c.from:c.to] }
+
+// joinable reports whether parts are a compound that is short enough to be a word.
+func joinable(parts []string) bool {
 	n := 0
 	for _, p := range parts {
 		n += len(p)
 	}
-	if len(parts) < 2 || n > maxWord {
-		return "", false
-	}
-	return strings.Join(parts, ""), true
+	return len(parts) > 1 && n <= maxWord
 }
 
 // holds reports whether the phrase stands in one of the texts. A single word may
@@ -228,11 +233,25 @@ func (p page) holds(ph phrase) bool {
 			}
 		}
 	}
-	return last == 0 && slices.ContainsFunc(p.joined, func(w string) bool { return wordIs(w, ph.words[0], ph.prefix) })
+	return last == 0 && slices.ContainsFunc(p.compounds, func(c compound) bool { return joinedIs(p.parts(c), ph.words[0], ph.prefix) })
 }
 
 func wordIs(word, want string, prefix bool) bool {
 	return word == want || prefix && strings.HasPrefix(word, want)
+}
+
+// joinedIs is wordIs for the parts written as one word, without writing it.
+func joinedIs(parts []string, want string, prefix bool) bool {
+	for _, part := range parts {
+		if prefix && strings.HasPrefix(part, want) {
+			return true
+		}
+		var ok bool
+		if want, ok = strings.CutPrefix(want, part); !ok {
+			return false
+		}
+	}
+	return want == ""
 }
 
 // wordTerm returns the index term of a folded word. Every term is made of ASCII

@@ -276,8 +276,7 @@ func (p *parser) word() (node, error) {
 func spellings(word string, prefix bool) []phrase {
 	var words []string
 	var compound []string
-	norm := normalize(word)
-	scan(norm, func(w string, parts []string) {
+	scan(normalize(word), func(w string, parts []string) {
 		words = append(words, w)
 		compound = append(compound[:0], parts...)
 	})
@@ -285,8 +284,8 @@ func spellings(word string, prefix bool) []phrase {
 		return nil
 	}
 	out := []phrase{{words, prefix}}
-	if joined, ok := join(compound); ok && len(compound) == len(words) {
-		out = append(out, phrase{[]string{joined}, prefix})
+	if joinable(compound) && len(compound) == len(words) {
+		out = append(out, phrase{[]string{strings.Join(words, "")}, prefix})
 	}
 	var gaps []string
 	for _, w := range words {

@@ -21,14 +21,14 @@ func Terms(s Subject) []string {
 	for _, t := range p.texts {
 		n += len(t)
 	}
-	out := make([]string, 0, n+len(p.joined)+32)
+	out := make([]string, 0, n+len(p.compounds)+32)
 	for _, words := range p.texts {
 		for _, w := range words {
 			out = append(out, wordTerm(w))
 		}
 	}
-	for _, w := range p.joined {
-		out = append(out, wordTerm(w))
+	for _, c := range p.compounds {
+		out = append(out, wordTerm(strings.Join(p.parts(c), "")))
 	}
 	for _, f := range filters {
 		each(f, s, func(v string) bool {

@@ -39,8 +39,11 @@ func TestWhy(t *testing.T) {
 			Artifacts: []feeds.ArtifactTag{{Kind: feeds.Paper}, {Kind: feeds.Code}, {Kind: feeds.Weights}},
 		},
 		Places: []digest.Place{
-			{Source: "arxiv:cs.CL", Kind: feeds.ItemPaper}, {Source: "arxiv:cs.AI", Kind: feeds.ItemPaper}, {Source: "hf:mistralai", Kind: feeds.ItemModel},
-			{Source: "feed:https://example.org/rss", Kind: feeds.ItemPost}, {Source: "hf-papers", Kind: feeds.ItemPaper},
+			{Source: "arxiv:cs.CL", Kind: feeds.ItemPaper},
+			{Source: "arxiv:cs.AI", Kind: feeds.ItemPaper},
+			{Source: "hf:mistralai", Kind: feeds.ItemModel},
+			{Source: "feed:https://example.org/rss", Kind: feeds.ItemPost},
+			{Source: "hf-papers", Kind: feeds.ItemPaper},
 		},
 	}
 	for _, tt := range []struct {
