@@ -112,12 +112,12 @@ func (m *markdown) Actions(a Actions) {
 func mdLine(l Line) string {
 	var b strings.Builder
 	for _, s := range l {
-		x := mdEscape(s.Text)
+		x := mdSpan(s.Text)
 		switch {
 		case s.Code:
 			x = "`" + strings.ReplaceAll(tidy(s.Text), "`", "'") + "`"
 		case s.Bold:
-			x = "**" + x + "**"
+			x = "**" + mdEscape(s.Text) + "**"
 		}
 		if s.URL != "" {
 			x = mdLink(s.Text, s.URL)
@@ -146,3 +146,19 @@ var mdReplacer = strings.NewReplacer(
 )
 
 func mdEscape(s string) string { return mdReplacer.Replace(tidy(s)) }
+
+// mdSpan escapes a span of a line, whose white space at the ends separates it
+// from its neighbors.
+func mdSpan(s string) string {
+	out := mdEscape(s)
+	if out == "" {
+		return ""
+	}
+	if strings.TrimLeft(s, " ") != s {
+		out = " " + out
+	}
+	if strings.TrimRight(s, " ") != s {
+		out += " "
+	}
+	return out
+}
