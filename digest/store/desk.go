@@ -334,8 +334,6 @@ func (d *desk) candidates(ctx context.Context, e digest.Entry, keys []namedKey, 
 // arrive puts a new item where it belongs.
 func (d *desk) arrive(ctx context.Context, p *prepared) error {
 	s := &slot{id: p.entry.Item.ID, hash: p.hash, entry: p.entry, item: p.item, tags: p.tags, dirty: true}
-	d.items[s.id] = s
-	d.done.Items++
 	found, err := d.candidates(ctx, *p.entry, p.keys, "")
 	if err != nil {
 		return err
@@ -344,6 +342,11 @@ func (d *desk) arrive(ctx context.Context, p *prepared) error {
 	if len(found) > 0 {
 		r = digest.Resolve(*p.entry, found)
 	}
+	if r.Join == "" && p.entry.Item.Kind == feeds.ItemLookup {
+		return nil // an answer about a work that is not there
+	}
+	d.items[s.id] = s
+	d.done.Items++
 	if r.Join == "" {
 		w, err := d.begin(ctx, p.entry.Item)
 		if err != nil {
@@ -366,11 +369,13 @@ func (d *desk) arrive(ctx context.Context, p *prepared) error {
 	p.entry.Via, p.entry.Rule = r.Via, r.Rule
 	s.work = w
 	w.slots = append(w.slots, s)
-	w.happened(digest.Event{
-		At: p.at, Kind: digest.EventAppeared, Item: s.id, What: keyName(r.Via), To: string(p.entry.Item.Source),
-		Detail: "also at " + p.entry.Item.URL,
-	})
-	d.done.Joined++
+	if p.entry.Item.Kind != feeds.ItemLookup {
+		w.happened(digest.Event{
+			At: p.at, Kind: digest.EventAppeared, Item: s.id, What: keyName(r.Via), To: string(p.entry.Item.Source),
+			Detail: "also at " + p.entry.Item.URL,
+		})
+		d.done.Joined++
+	}
 	d.note(w, p.keys)
 	return d.mergeAll(ctx, w, r, s.id, p.at)
 }

@@ -18,7 +18,6 @@ var (
 	ErrReadOnly = errors.New("the database is read-only")
 	ErrFull     = errors.New("no space is left for the database")
 	ErrDamaged  = errors.New("the file is not a database, or is damaged")
-	ErrTaken    = errors.New("somebody else did it first")
 )
 
 // explain puts the sentence that a person needs in front of what an engine said.

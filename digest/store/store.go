@@ -27,7 +27,7 @@
 // two of it.
 //
 // Errors say what was being done and why it failed. [ErrNotFound], [ErrNewer],
-// [ErrBusy], [ErrReadOnly], [ErrFull] and [ErrTaken] are in the chain where they
+// [ErrBusy], [ErrReadOnly], [ErrFull] and [ErrDamaged] are in the chain where they
 // apply.
 package store
 
@@ -51,6 +51,7 @@ type DB struct {
 	write  *sql.DB // one connection on SQLite
 	read   *sql.DB // the same pool as write where there is only one
 	path   string  // of the SQLite file; "" in memory and on PostgreSQL
+	dsn    string  // of the SQLite file, for a connection besides the pools
 
 	stmts sync.Map // text -> *sql.Stmt on read
 	gates sync.Map // name -> chan struct{}: who of this process is next
@@ -144,7 +145,7 @@ func openSQLite(ctx context.Context, path string, o options) (*DB, error) {
 	}
 	write.SetMaxOpenConns(1)
 	write.SetConnMaxIdleTime(0)
-	db := &DB{engine: sqlite{}, write: write, read: write, path: path}
+	db := &DB{engine: sqlite{}, write: write, read: write, path: path, dsn: dsn()}
 	if memory {
 		db.path = ""
 	} else {

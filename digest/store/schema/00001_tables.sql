@@ -179,14 +179,14 @@ CREATE TABLE gates (
     lease_until BIGINT NOT NULL
 );
 
--- Answers of services we looked things up at, so that nobody is asked twice.
+-- Which questions services were asked, so that nobody is asked twice. What they
+-- answered came in as items, like everything else; here is only that they did.
 CREATE TABLE lookups (
-    name    TEXT   NOT NULL PRIMARY KEY,  -- "arxiv-html:2501.12948"
-    value   TEXT   NOT NULL,              -- may be '': the service knows nothing
+    name    TEXT   NOT NULL PRIMARY KEY,  -- "arxiv-page:2501.12948"
+    words   TEXT   NOT NULL,              -- the answer in a few words, for "why"
     fetched BIGINT NOT NULL,
-    expires BIGINT NOT NULL
+    expires BIGINT NOT NULL               -- to be asked again from then on; 0: never
 );
-CREATE INDEX lookups_expires ON lookups (expires);
 
 -- The long tail of laboratories: organizations of the Research Organization
 -- Registry (https://ror.org, CC0), loaded by hand and read whole by the matcher.

@@ -1,0 +1,217 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"seedcorn/digest"
+)
+
+// PutTopic stores a named query, or replaces it.
+func (db *DB) PutTopic(ctx context.Context, topic digest.Topic) error {
+	return db.update(ctx, "storing topic "+topic.Name, func(t *tx) error {
+		_, err := t.exec(ctx, `INSERT INTO topics (name, query, about) VALUES ($1, $2, $3)
+			ON CONFLICT (name) DO UPDATE SET query = excluded.query, about = excluded.about`, clean(topic.Name), clean(topic.Query), clean(topic.About))
+		return err
+	})
+}
+
+// Topic returns a topic by its name, or [ErrNotFound].
+func (db *DB) Topic(ctx context.Context, name string) (digest.Topic, error) {
+	t := digest.Topic{Name: name}
+	if err := first(ctx, db, "SELECT query, about FROM topics WHERE name = $1", []any{clean(name)}, &t.Query, &t.About); err != nil {
+		return digest.Topic{}, fmt.Errorf("topic %q: %w", name, explain(err))
+	}
+	return t, nil
+}
+
+// Topics returns all topics by name.
+func (db *DB) Topics(ctx context.Context) (out []digest.Topic, err error) {
+	err = each(ctx, db, "SELECT name, query, about FROM topics ORDER BY name", nil, func(r *sql.Rows) error {
+		var t digest.Topic
+		err := r.Scan(&t.Name, &t.Query, &t.About)
+		out = append(out, t)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading topics: %w", explain(err))
+	}
+	return out, nil
+}
+
+// DeleteTopic removes a topic, or returns [ErrNotFound].
+func (db *DB) DeleteTopic(ctx context.Context, name string) error {
+	return db.one(ctx, "removing topic "+name, "DELETE FROM topics WHERE name = $1", name)
+}
+
+// PutSubscription stores a subscription, or replaces all of it.
+func (db *DB) PutSubscription(ctx context.Context, s digest.Subscription) error {
+	return db.update(ctx, "storing subscription "+string(s.ID), func(t *tx) error {
+		to, err := encode(s.Destination)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `INSERT INTO subscriptions (id, destination, query, cadence, zone, owner, created, period_from, next_due, paused_until, last_result)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			ON CONFLICT (id) DO UPDATE SET destination = excluded.destination, query = excluded.query, cadence = excluded.cadence, zone = excluded.zone,
+				owner = excluded.owner, created = excluded.created, period_from = excluded.period_from, next_due = excluded.next_due,
+				paused_until = excluded.paused_until, last_result = excluded.last_result`,
+			string(s.ID), to, clean(s.Query), clean(s.Cadence), clean(s.Zone), clean(s.Owner), millis(s.Created),
+			millis(s.Cursor), millis(s.Next), millis(s.PausedUntil), clean(s.LastResult))
+		return err
+	})
+}
+
+// Subscriptions returns all subscriptions by id.
+func (db *DB) Subscriptions(ctx context.Context) ([]digest.Subscription, error) {
+	return db.subscriptions(ctx, "reading subscriptions", "ORDER BY id")
+}
+
+// Subscription returns one subscription, or [ErrNotFound].
+func (db *DB) Subscription(ctx context.Context, id digest.SubscriptionID) (digest.Subscription, error) {
+	found, err := db.subscriptions(ctx, "reading a subscription", "WHERE id = $1", string(id))
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("subscription %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return digest.Subscription{}, err
+	}
+	return found[0], nil
+}
+
+// DueSubscriptions returns the subscriptions whose next digest is due at now and
+// which are not paused, longest overdue first.
+func (db *DB) DueSubscriptions(ctx context.Context, now time.Time) ([]digest.Subscription, error) {
+	return db.subscriptions(ctx, "reading due subscriptions", "WHERE next_due <= $1 AND paused_until <= $1 ORDER BY next_due, id", millis(now))
+}
+
+func (db *DB) subscriptions(ctx context.Context, doing, which string, args ...any) (out []digest.Subscription, err error) {
+	err = each(ctx, db, `SELECT id, destination, query, cadence, zone, owner, created, period_from, next_due, paused_until, last_result
+		FROM subscriptions `+which, args, func(r *sql.Rows) error {
+		var s digest.Subscription
+		var to string
+		var created, from, next, paused int64
+		if err := r.Scan(&s.ID, &to, &s.Query, &s.Cadence, &s.Zone, &s.Owner, &created, &from, &next, &paused, &s.LastResult); err != nil {
+			return err
+		}
+		s.Created, s.Cursor, s.Next, s.PausedUntil = fromMillis(created), fromMillis(from), fromMillis(next), fromMillis(paused)
+		if err := json.Unmarshal([]byte(to), &s.Destination); err != nil {
+			return fmt.Errorf("destination of subscription %s: %w", s.ID, err)
+		}
+		out = append(out, s)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	return out, nil
+}
+
+// DeleteSubscription ends a subscription, or returns [ErrNotFound]. Its digests stay.
+func (db *DB) DeleteSubscription(ctx context.Context, id digest.SubscriptionID) error {
+	return db.one(ctx, "ending subscription "+string(id), "DELETE FROM subscriptions WHERE id = $1", string(id))
+}
+
+// Postpone sets when a subscription is due next and what came of the last attempt,
+// and leaves its cursor: the period is still owed. [ErrNotFound] if it has ended.
+func (db *DB) Postpone(ctx context.Context, id digest.SubscriptionID, next time.Time, result string) error {
+	return db.one(ctx, "postponing subscription "+string(id), "UPDATE subscriptions SET next_due = $2, last_result = $3 WHERE id = $1", string(id), millis(next), clean(result))
+}
+
+// SaveDigest stores a composed digest, moves the subscription's cursor to the end of
+// its period and its due time to next: all of it or nothing. sub is the subscription
+// as it was when the digest was composed. If its cursor has moved since, or the
+// period was stored before, [digest.ErrSaid] is in the error's chain;
+// [ErrNotFound] if the subscription has ended.
+func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.Digest, next time.Time) (digest.DigestID, error) {
+	id := digestID(sub.ID, d.Period.To)
+	err := db.update(ctx, "storing a digest of subscription "+string(sub.ID), func(t *tx) error {
+		body, err := encode(d)
+		if err != nil {
+			return err
+		}
+		var cursor int64
+		if err := first(ctx, t, "SELECT period_from FROM subscriptions WHERE id = $1", []any{string(sub.ID)}, &cursor); err != nil {
+			return err
+		}
+		result := strconv.Itoa(d.Numbers.Works) + " works"
+		r, err := t.exec(ctx, "UPDATE subscriptions SET period_from = $3, next_due = $4, last_result = $5 WHERE id = $1 AND period_from = $2",
+			string(sub.ID), millis(sub.Cursor), millis(d.Period.To), millis(next), result)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return firstError(err, digest.ErrSaid)
+		}
+		r, err = t.exec(ctx, `INSERT INTO digests (id, subscription, period_from, period_to, composed, body) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT DO NOTHING`, string(id), string(sub.ID), millis(d.Period.From), millis(d.Period.To), millis(d.Composed), body)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return firstError(err, digest.ErrSaid)
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// digestID names the digest of a subscription and the end of its period.
+func digestID(sub digest.SubscriptionID, to time.Time) digest.DigestID {
+	h := sha256.Sum256([]byte(string(sub) + "\x00" + strconv.FormatInt(millis(to), 10)))
+	return digest.DigestID("d" + strings.ToLower(base32.HexEncoding.EncodeToString(h[:10])[:12]))
+}
+
+// A StoredDigest is a digest with what it was made for.
+type StoredDigest struct {
+	ID           digest.DigestID
+	Subscription digest.SubscriptionID
+	digest.Digest
+}
+
+// Digests returns the latest digests of a subscription, newest first; of all
+// subscriptions if sub is "". limit is 1 to 1000, 0 means 20.
+func (db *DB) Digests(ctx context.Context, sub digest.SubscriptionID, limit int) ([]StoredDigest, error) {
+	if limit <= 0 {
+		limit = 20
+	}
+	return db.digests(ctx, "reading digests", "WHERE $1 = '' OR subscription = $1 ORDER BY period_to DESC, id LIMIT $2", string(sub), min(limit, 1000))
+}
+
+// Digest returns one digest, or [ErrNotFound].
+func (db *DB) Digest(ctx context.Context, id digest.DigestID) (StoredDigest, error) {
+	found, err := db.digests(ctx, "reading a digest", "WHERE id = $1", string(id))
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("digest %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return StoredDigest{}, err
+	}
+	return found[0], nil
+}
+
+func (db *DB) digests(ctx context.Context, doing, which string, args ...any) (out []StoredDigest, err error) {
+	err = each(ctx, db, "SELECT id, subscription, body FROM digests "+which, args, func(r *sql.Rows) error {
+		var d StoredDigest
+		var body []byte
+		err := r.Scan(&d.ID, &d.Subscription, &body)
+		err = errors.Join(err, json.Unmarshal(body, &d.Digest))
+		out = append(out, d)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	return out, nil
+}
