@@ -389,7 +389,7 @@ func (r *reader) lines(ps []piece, of []*person) {
 // names reads a line of authors, each with the superscripts behind it.
 func (r *reader) names(l line) (added []*person) {
 	text := tidy(r.takeEmails(l.text()))
-	if collective.MatchString(text) && !l.marked() && len(text) < 120 {
+	if collective.MatchString(text) && !l.marked() && (!strings.Contains(text, ",") || team.MatchString(text)) && len(text) < 120 {
 		p := &person{name: text, where: []string{text}}
 		r.authors = append(r.authors, p)
 		return []*person{p}
@@ -405,6 +405,10 @@ func (r *reader) names(l line) (added []*person) {
 		for _, part := range splitNames(gaps.Replace(p.text)) {
 			name := cleanName(part)
 			if name == "" || len(r.authors) >= feeds.MaxAuthors {
+				continue
+			}
+			if len(added) > 0 && (organization.MatchString(name) || collective.MatchString(name)) { // "A. Author, Acme AI"
+				r.attach(added, tidy(part))
 				continue
 			}
 			last = &person{name: name}
@@ -592,9 +596,10 @@ func printed(text string) (defs []definition, ok bool) {
 
 var (
 	digitMark = regexp.MustCompile(`(?:^|[\s,;])\(?(\d{1,2})(?:\)\s*|\s*)\p{Lu}`)
-	// What tells an organization from a person.
-	organization = regexp.MustCompile(`(?i)universi|institut|college|school|dep(artmen)?t\b|laborator|\blabs?\b|research|academ|hospital|\bcent(er|re)\b|\b(inc|ltd|llc|gmbh|corp|co|s\.?a|plc)\b|company|corporation|technolog|polytech|politec|foundation|\bgroup\b|faculty|facult|école|ecole|\bAI\b|大学|大學|研究|公司|学院|대학`)
-	collective   = regexp.MustCompile(`(?i)\b(team|consortium|collaboration|group|inc\.?|labs?|research|foundation)$|\bteam\b|[- ]AI$|^[A-Z][A-Za-z]*AI$`)
+	// What tells an organization from a person. "AI" must be in capitals: Ai is a surname.
+	organization = regexp.MustCompile(`(?i:universi|institut|college|\bschool\b|dep(artmen)?t\b|laborator|\blabs?\b|research|academ|hospital|\bcent(er|re)\b|\b(inc|ltd|llc|gmbh|corp|plc)\b|company|corporation|technolog|polytech|politec|foundation|\bgroup\b|facult|école|ecole)|\bAI\b|大学|大學|研究|公司|学院|대학`)
+	collective   = regexp.MustCompile(`(?i:\b(team|consortium|collaboration|group|inc\.?|labs?|research|foundation)$|\bteam\b)|[- ]AI$|^[A-Z][A-Za-z]*AI$`)
+	team         = regexp.MustCompile(`(?i)\bteam\b`)
 	// Remarks that are no affiliation.
 	notice   = regexp.MustCompile(`(?i)equal(ly)? (contribut|advis|supervis)|contributed equally|correspond|\bthese authors\b|work (was )?(done|performed|conducted)|internship|\bintern\b|project (lead|page|website)|lead author|authors? (are )?listed|alphabetical|permission to|copyright|preprint|under review|manuscript|^(code|data|models?|website|homepage|github|huggingface)\b|supported by|funded|grant\b|^e-?mails?:?$|^(and|affiliation:?|abstract)$|footnotemark|footnotetext|^[\d\s,.*]+$`)
 	employer = regexp.MustCompile(`(?i)\b(?:is|are|was|were)\s+(?:also\s+|currently\s+|now\s+|both\s+)*with\s+(?:the\s+)?(.+?)(?:\s*[(\[]?\be-?mails?\b|\.\s+[A-Z]|\.?\s*$|;)`)

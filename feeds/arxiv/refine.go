@@ -70,7 +70,11 @@ func Refine(it *feeds.Item, ext map[string][]string) bool {
 	if title, ok := feeds.TitleKey(it.Title); ok {
 		it.Keys = append(it.Keys, feeds.Key{Scheme: feeds.KeyTitle, Value: title})
 	}
-	it.Artifacts = []feeds.Artifact{{Kind: feeds.Paper, URL: it.URL, License: first(ext, "dc:rights")}}
+	rights := first(ext, "dc:rights")
+	if rights == "" {
+		rights = first(ext, "rights") // the Atom form of a listing
+	}
+	it.Artifacts = []feeds.Artifact{{Kind: feeds.Paper, URL: it.URL, License: rights}}
 	for _, text := range append(slices.Clone(ext["arxiv:comment"]), it.Summary) {
 		for _, l := range Links(text) {
 			addLink(it, l)

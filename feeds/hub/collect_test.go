@@ -304,9 +304,14 @@ func TestGitHub(t *testing.T) {
 
 func TestHandleOf(t *testing.T) {
 	tests := []struct{ id, url, want string }{
-		{"hf:Qwen", "", "Qwen"}, {"gh:deepseek-ai", "https://api.github.com/orgs/x/repos", "deepseek-ai"},
-		{"x", "https://huggingface.co/api/models?author=Qwen", "Qwen"}, {"x", "http://127.0.0.1/v3/orgs/acme/repos", "acme"},
-		{"x", "https://github.com/acme", "acme"}, {"x", "https://github.com/acme/tool", ""}, {"hf:../../etc", "", ""}, {"hf:", "", ""},
+		{"hf:Qwen", "", "Qwen"},
+		{"gh:deepseek-ai", "https://api.github.com/orgs/x/repos", "deepseek-ai"},
+		{"x", "https://huggingface.co/api/models?author=Qwen", "Qwen"},
+		{"x", "http://127.0.0.1/v3/orgs/acme/repos", "acme"},
+		{"x", "https://github.com/acme", "acme"},
+		{"x", "https://github.com/acme/tool", ""},
+		{"hf:../../etc", "", ""},
+		{"hf:", "", ""},
 	}
 	for _, tt := range tests {
 		if got := handleOf(feeds.Source{ID: feeds.SourceID(tt.id), URL: tt.url}); got != tt.want {

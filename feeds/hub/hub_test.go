@@ -235,10 +235,16 @@ func TestLicenseFile(t *testing.T) {
 		kind       feeds.TroubleKind
 		none       bool
 	}{
-		{"acme/none", "", feeds.TroubleGone, true}, {"acme/gated", "", feeds.TroubleDenied, true},
-		{"acme/page", "", feeds.TroubleMalformed, false}, {"acme/lfs", "", feeds.TroubleMalformed, false}, {"acme/empty", "", feeds.TroubleMalformed, false},
-		{"acme/pdf", "LICENSE.pdf", feeds.TroubleMalformed, false}, {"acme/huge", "", feeds.TroubleTooLarge, false},
-		{"acme/big", "../../../etc/passwd", "", false}, {"acme/big", "README.md", "", false}, {"big", "", "", false},
+		{"acme/none", "", feeds.TroubleGone, true},
+		{"acme/gated", "", feeds.TroubleDenied, true},
+		{"acme/page", "", feeds.TroubleMalformed, false},
+		{"acme/lfs", "", feeds.TroubleMalformed, false},
+		{"acme/empty", "", feeds.TroubleMalformed, false},
+		{"acme/pdf", "LICENSE.pdf", feeds.TroubleMalformed, false},
+		{"acme/huge", "", feeds.TroubleTooLarge, false},
+		{"acme/big", "../../../etc/passwd", "", false},
+		{"acme/big", "README.md", "", false},
+		{"big", "", "", false},
 	} {
 		_, err := c.LicenseFile(t.Context(), tt.repo, tt.name)
 		if err == nil || feeds.TroubleOf(err) != tt.kind || errors.Is(err, ErrNotFound) != tt.none {
