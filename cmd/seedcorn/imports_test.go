@@ -213,16 +213,29 @@ var homes = map[string]home{
 		tests: true,
 		why:   "its helpers are made for tests",
 	},
+	"github.com/cespare/xxhash": {
+		rooms: []string{"feeds/fetch"},
+		why:   "it tells a changed body from an unchanged one; a key that is stored or shown needs a hash nobody can collide",
+	},
+	"github.com/rivo/uniseg": {
+		rooms: []string{"bot/message"},
+		why:   "how wide a text stands is asked where text is laid out",
+	},
+	"github.com/yuin/goldmark": {
+		rooms: []string{"bot/message"}, tests: true,
+		why: "it reads our Markdown back as a second opinion; the program itself reads none",
+	},
 	"github.com/google/go-cmp": {
 		tests: true,
 		why:   "it panics on what it cannot compare, which is right in a test and nowhere else",
 	},
 
 	// Light, and at home anywhere.
-	"golang.org/x/net/html": {},
-	"golang.org/x/net/idna": {},
-	"golang.org/x/sync":     {},
-	"golang.org/x/text":     {},
+	"golang.org/x/net/html":         {},
+	"golang.org/x/net/idna":         {},
+	"golang.org/x/net/publicsuffix": {},
+	"golang.org/x/sync":             {},
+	"golang.org/x/text":             {},
 }
 
 // pure rooms are functions of their arguments. What ships in them may not reach
@@ -388,12 +401,12 @@ func TestCheckers(t *testing.T) {
 		{
 			name:  "a dependency without a home",
 			files: map[string]string{"feeds/feeds.go": "package feeds\nimport _ \"example.com/left/pad\""},
-			want:  "example.com/left/pad has no home",
+			want:  "imports example.com/left/pad: it has no home",
 		},
 		{
 			name:  "no home by a look-alike name",
 			files: map[string]string{"digest/store/s.go": "package store\nimport _ \"github.com/jackc/pgxtra\""},
-			want:  "github.com/jackc/pgxtra has no home",
+			want:  "imports github.com/jackc/pgxtra: it has no home",
 		},
 		{
 			name:  "a pure room that reaches outside",
@@ -572,7 +585,7 @@ func banTheirs(pkg, dep string, test bool) string {
 	}
 	if best == "" {
 		if first, _, _ := strings.Cut(dep, "/"); strings.Contains(first, ".") {
-			return dep + " has no home: give it one here, with its reason, or list it with the light ones"
+			return "it has no home: give it one here, with its reason, or list it with the light ones"
 		}
 		return "" // the standard library
 	}
