@@ -36,11 +36,13 @@ COPY --from=build /src/LICENSE /LICENSE
 COPY --from=build /out/seedcorn /seedcorn
 COPY --from=build --chown=65532:65532 /out/data /data
 
-ENV SEEDCORN_DATABASE_URL=sqlite:/data/seedcorn.db
+# Inside a container the loopback address is nobody's: listen on all of its own.
+ENV SEEDCORN_DATABASE_URL=sqlite:/data/seedcorn.db \
+    SEEDCORN_LISTEN=0.0.0.0:8080
 VOLUME /data
 EXPOSE 8080
 USER 65532:65532
 
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["/seedcorn", "health"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["/seedcorn", "health"]
 ENTRYPOINT ["/seedcorn"]
 CMD ["serve"]
