@@ -78,7 +78,8 @@ type State struct {
 	// Body is a hash of the body as it came over the wire, before decompression:
 	// a server without validators costs a hash, not a parse.
 	Body string `json:"body,omitempty"`
-	// Head is a hash of everything in the document that is not an entry.
+	// Head is a hash of what entries take from the document around them (namespaces,
+	// base, site, authors): where it changed, every entry is read again.
 	Head string `json:"head,omitempty"`
 	// Entries holds eight bytes for each entry of the last document, its hash.
 	Entries []byte `json:"entries,omitempty"`

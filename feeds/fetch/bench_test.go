@@ -3,6 +3,8 @@ package fetch
 import (
 	"bytes"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -72,6 +74,30 @@ func BenchmarkParseArXiv2000Unchanged(b *testing.B) {
 	src := testSource
 	src.Kind = feeds.KindArXiv
 	benchmarkParse(b, arxiv(2000), arxiv(2000), src)
+}
+
+// BenchmarkCollectUnchanged visits a server without validators whose feed, of 100
+// posts and compressed, is always the same.
+func BenchmarkCollectUnchanged(b *testing.B) {
+	body := gzipped([]byte(blog(100)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(body)
+	}))
+	defer server.Close()
+	c := NewCollector(New(Options{AllowPrivate: true}), nil)
+	src := feeds.Source{ID: "s", Kind: feeds.KindFeed, URL: server.URL}
+	first, err := c.Collect(b.Context(), src, feeds.State{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		pull, err := c.Collect(b.Context(), src, first.State)
+		if err != nil || !pull.Unchanged {
+			b.Fatal(pull.Unchanged, err)
+		}
+	}
 }
 
 // BenchmarkGofeed100 is gofeed alone on the same feed, to compare with.

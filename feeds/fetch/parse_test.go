@@ -148,8 +148,10 @@ func rssOf(items ...string) string {
 
 func TestOneItem(t *testing.T) {
 	tests := []struct{ name, item, want string }{
-		{"no title", `<item><link>/a</link><description>` + strings.Repeat("word ", 40) + `</description></item>`,
-			"- | " + strings.TrimSpace(strings.Repeat("word ", 18)) + "… | https://lab.example/a | https://lab.example/a | " + strings.TrimSpace(strings.Repeat("word ", 40)) + " | \n"},
+		{
+			"no title", `<item><link>/a</link><description>` + strings.Repeat("word ", 40) + `</description></item>`,
+			"- | " + strings.TrimSpace(strings.Repeat("word ", 18)) + "… | https://lab.example/a | https://lab.example/a | " + strings.TrimSpace(strings.Repeat("word ", 40)) + " | \n",
+		},
 		{"no link, no guid", `<item><title>Only words</title></item>`, "- | Only words |  | title:" + hashOf("Only words") + " |  | \n"},
 		{"link only", `<item><link>https://x.example/p</link></item>`, "- | https://x.example/p | https://x.example/p | https://x.example/p |  | \n"},
 		{"year 1", `<item><title>A</title><guid>g</guid><pubDate>Mon, 01 Jan 0001 00:00:00 GMT</pubDate></item>`, "- | A |  | g |  | \n"},
@@ -304,6 +306,21 @@ func TestMissingEndTag(t *testing.T) {
 	pull := parse(t, rssOf(`<item><title>A</title><guid>a</guid>`, `<item><title>B</title><guid>b</guid></item>`))
 	if len(pull.Items) != 2 || len(pull.Faults) != 1 {
 		t.Errorf("%s faults %q", brief(pull), pull.Faults)
+	}
+}
+
+// TestManyBrokenEntries checks that entries that encoding/xml refuses are repaired one
+// by one, however many they are.
+func TestManyBrokenEntries(t *testing.T) {
+	for _, form := range []string{`<item><title>I <3 model %d</title></item>`, `<item><title>a%d<b></i></title></x></item>`, "<item><title>a%d &#0;</title></item>"} {
+		var items []string
+		for i := range 300 {
+			items = append(items, fmt.Sprintf(form, i))
+		}
+		pull := parse(t, rssOf(items...))
+		if len(pull.Items) != 300 || len(pull.Faults) > 0 {
+			t.Errorf("%s: %d of 300 items, faults %q", form, len(pull.Items), pull.Faults)
+		}
 	}
 }
 

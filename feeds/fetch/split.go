@@ -20,7 +20,7 @@ const (
 	maxTags       = 300_000 // elements in all entries; gofeed takes about a microsecond for each
 	maxEntryTags  = 50_000
 	maxEntryBytes = 4 << 20
-	maxDepth      = 250 // unclosed tags in one entry; gofeed recurses once for each
+	maxDepth      = 100 // open tags in one entry; gofeed recurses, and copies namespaces, for each
 	maxFrame      = 16 << 10
 	maxSpaces     = 64 // namespaces of the frame; gofeed copies them for each element
 	maxHead       = 256 << 10
@@ -163,16 +163,13 @@ func split(text []byte) (*document, error) {
 		case allTags+tags > maxTags:
 			d.fault("entry %d was left out: the document has more than %d elements", d.count, maxTags)
 			return
-		case deepest > maxDepth:
-			d.fault("entry %d is nested deeper than %d elements and was left out", d.count, maxDepth)
-			return
 		}
 		allTags += tags + 1
 		if !closed {
 			d.fault("entry %d has no end tag; it ends where the next begins", d.count)
 		}
-		if depth != 0 {
-			// encoding/xml would close elements at the wrong place, and text be lost.
+		if depth != 0 || deepest > maxDepth || s.stray > 0 {
+			// encoding/xml would refuse it, or close elements at the wrong place.
 			raw = scrub(raw)
 		}
 		d.entries = append(d.entries, raw)
@@ -200,7 +197,7 @@ func split(text []byte) (*document, error) {
 				if isEntry {
 					finish(t.start, false)
 					gap = t.start
-					open, tags, depth, deepest = t, 0, 1, 1
+					open, tags, depth, deepest, s.stray = t, 0, 1, 1, 0
 				}
 			case emptyTag:
 				tags++
@@ -210,7 +207,7 @@ func split(text []byte) (*document, error) {
 		switch {
 		case isEntry && t.kind != closeTag:
 			endGap(t.start)
-			open, tags, depth, deepest = t, 0, 1, 1
+			open, tags, depth, deepest, s.stray = t, 0, 1, 1, 0
 			if t.kind == emptyTag {
 				depth = 0
 				finish(t.end, true)
@@ -263,16 +260,54 @@ func split(text []byte) (*document, error) {
 func (d *document) reduced(buf []byte, entries [][]byte) []byte {
 	buf = append(buf, d.frame...)
 	for _, e := range entries {
-		buf = appendEntry(buf, e)
+		if d.format == formatAtom {
+			buf = appendAtom(buf, e)
+		} else {
+			buf = appendRSS(buf, e)
+		}
 		buf = append(buf, '\n')
 	}
 	return append(buf, d.close...)
 }
 
-// appendEntry appends an entry, with an RSS date in the usual form, "Mon, 02 Jan 2006
+// appendAtom appends an entry, with other names for the types html and xhtml of its
+// texts. gofeed parses those into trees, to take off a <div> and to resolve links that
+// nobody follows here; a text/html it unescapes, and a type it does not know it leaves
+// alone, which is all we want of it.
+func appendAtom(buf, e []byte) []byte {
+	s := scanner{text: e}
+	done := 0
+	for t, ok := s.next(); ok; t, ok = s.next() {
+		if t.kind != openTag {
+			continue
+		}
+		switch _, local := t.parts(e); string(local) {
+		case "title", "summary", "content", "rights":
+		default:
+			continue
+		}
+		at, end := t.nameEnd, t.end
+		i := bytes.Index(e[at:end], []byte("type="))
+		if i < 0 {
+			continue
+		}
+		at += i + len("type=") + 1 // behind the quote
+		switch {
+		case at < end && bytes.HasPrefix(e[at:end], []byte("html")):
+			buf = append(append(buf, e[done:at]...), "text/html"...)
+			done = at + len("html")
+		case at < end && bytes.HasPrefix(e[at:end], []byte("xhtml")):
+			buf = append(append(buf, e[done:at]...), "markup"...)
+			done = at + len("xhtml")
+		}
+	}
+	return append(buf, e[done:]...)
+}
+
+// appendRSS appends an entry, with an RSS date in the usual form, "Mon, 02 Jan 2006
 // 15:04:05 GMT", written as RFC 3339. gofeed tries over a hundred other forms before
 // that one, which costs it more than the rest of the entry.
-func appendEntry(buf, e []byte) []byte {
+func appendRSS(buf, e []byte) []byte {
 	const open = "<pubDate>"
 	start := bytes.Index(e, []byte(open))
 	if start < 0 || bytes.LastIndex(e[:start], []byte("<![CDATA[")) > bytes.LastIndex(e[:start], []byte("]]>")) {
@@ -385,8 +420,9 @@ func (t tag) parts(text []byte) (prefix, local []byte) {
 // A scanner finds tags and jumps over everything else: text, comments, CDATA,
 // processing instructions, DOCTYPE. It never fails; what is not a tag is text.
 type scanner struct {
-	text []byte
-	at   int
+	text  []byte
+	at    int
+	stray int // how often '<' began nothing
 }
 
 // next returns the next tag. ok is false at the end of the text, and where the text
@@ -434,6 +470,7 @@ func (s *scanner) next() (t tag, ok bool) {
 			return t, true
 		default:
 			s.at = start + 1 // "a < b"
+			s.stray++
 		}
 	}
 }

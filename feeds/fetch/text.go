@@ -57,9 +57,6 @@ type folder struct {
 	last   rune
 }
 
-// space asks for white space before what comes next.
-func (f *folder) space() { f.gap = true }
-
 // block asks for the end of a block before what comes next.
 func (f *folder) block() { f.gap, f.line = true, true }
 
