@@ -16,23 +16,31 @@ var releaseVerbs = map[string]bool{
 	"releases": true, "released": true, "launches": true, "launched": true, "announces": true, "announced": true, "introduces": true, "introduced": true,
 	"unveils": true, "unveiled": true, "presents": true, "presented": true, "debuts": true, "debuted": true, "develops": true, "developed": true, "trained": true,
 	"built": true, "created": true, "publishes": true, "published": true, "open": false, "opensources": true, "opensourced": true, "drops": true, "rolls": true,
+	"upgrades": true, "upgraded": true, "establishes": true, "enters": true, "readies": true, "ships": true, "shipped": true, "showcases": true,
+	"showcasing": true, "releasing": true, "launching": true, "introducing": true, "announcing": true, "unveiling": true, "building": true, "teases": true, "updates": true,
 }
 
 // Words that may stand between the name and its verb.
 var adverbs = map[string]bool{
 	"today": true, "has": true, "have": true, "just": true, "proudly": true, "now": true, "recently": true, "also": true, "is": true, "are": true, "officially": true,
 	"team": true, "research": true, "researchers": true, "engineers": true, "scientists": true, "inc": true, "corp": true, "labs": true, "lab": true, "on": true,
-	"monday": true, "tuesday": true, "wednesday": true, "thursday": true, "friday": true, "publicly": true, "formally": true, "electronics": true,
+	"monday": true, "tuesday": true, "wednesday": true, "thursday": true, "friday": true, "publicly": true, "formally": true, "electronics": true, "newly": true, "company": true, "startup": true, "start": true, "up": true, "s": true, "ai": true,
 }
 
-// Phrases that end right before the name of who made the work.
+// Phrases that end right before the name of those who did the work.
+var peopleAt = []string{
+	"we at", "researchers at", "researchers from", "scientists at", "scientists from", "engineers at", "team at", "team from", "authors at", "colleagues at", "here at", "lab at", "group at",
+	"researchers in", "deployed at", "in production at", "collaboration between", "collaboration with", "partnership between",
+}
+
+// Phrases that end right before the name of who made a thing: the work, unless
+// the sentence goes on about what "we" did with it.
 var madeBy = []string{
-	"we at", "researchers at", "researchers from", "scientists at", "scientists from", "engineers at", "team at", "team from", "the team at", "authors at", "colleagues at",
 	"developed by", "released by", "created by", "trained by", "built by", "proposed by", "introduced by", "published by", "made by", "designed by", "launched by",
 	"open sourced by", "post trained by", "fine tuned by", "pretrained by", "pre trained by", "developed in house by", "unveiled by", "announced by", "maintained by",
-	"developed at", "trained at", "created at", "built at", "led by", "model by", "models by", "model from", "family by", "llm by", "llm from", "chatbot by", "suite by", "here at",
+	"developed at", "trained at", "created at", "built at", "led by", "trained from scratch by", "developed in house by", "offered by", "owned by", "model by", "models by", "model from", "family by", "llm by", "llm from", "chatbot by", "suite by",
 	"developed and released by", "developed and trained by", "created and trained by", "developed by the", "trained by the", "created by the", "built by the", "released by the",
-	"post trained by the", "fine tuned by the", "family from", "effort by", "collaboration between", "collaboration with", "partnership between", "group at", "lab at",
+	"post trained by the", "fine tuned by the", "family from", "effort by",
 }
 
 // Phrases that, before a name in its sentence, say that it belongs to somebody
@@ -61,7 +69,7 @@ func (t *Tagger) mentions(it *feeds.Item, s *scan, at time.Time) []feeds.Attribu
 			if !ok {
 				continue
 			}
-			states := t.states(part.text, m)
+			states := t.states(part.text, m) || part.field == "title" && t.names.orgs[o].kind == feeds.Company && titled(part.text, m)
 			if !states && listed >= 0 && isList(part.text[listed:m.start]) {
 				states = true
 			}
@@ -69,7 +77,7 @@ func (t *Tagger) mentions(it *feeds.Item, s *scan, at time.Time) []feeds.Attribu
 				listed = -1
 				continue
 			}
-			if kind == nameAmbiguous && !t.supported(o, m, it, s) {
+			if kind == nameAmbiguous && !innerCapital(part.text[m.start:m.end]) && !t.supported(o, m, it, s) {
 				continue
 			}
 			listed = m.end
@@ -117,6 +125,14 @@ func (t *Tagger) mentioned(m match, text string) (int32, nameKind, bool) {
 	if first.kind != nameSure && first.kind != nameAmbiguous {
 		return 0, 0, false
 	}
+	if first.caps {
+		if w := text[m.start:m.end]; w != strings.ToUpper(w) {
+			return 0, 0, false
+		}
+		if t.names.orgs[first.org].kind != feeds.Company {
+			first.kind = nameAmbiguous // four letters of a university are a method's name more often
+		}
+	}
 	// A name is written like one: some capital, or a script without capitals.
 	word := text[m.start:m.end]
 	if !strings.ContainsFunc(word, func(r rune) bool { return unicode.IsUpper(r) || r >= 0x2E80 }) && first.kind == nameAmbiguous {
@@ -134,8 +150,8 @@ func (t *Tagger) mentioned(m match, text string) (int32, nameKind, bool) {
 func (t *Tagger) states(text string, m match) bool {
 	from, to := sentenceAround(text, m.start)
 	before, after := text[from:m.start], text[m.end:to]
-	if len(before) > 400 {
-		before = before[len(before)-400:]
+	if len(before) > 300 {
+		before = before[len(before)-300:]
 	}
 	if len(after) > 200 {
 		after = after[:200]
@@ -144,17 +160,36 @@ func (t *Tagger) states(text string, m match) bool {
 	if wb.has(othersBefore...) {
 		return false
 	}
-	for _, p := range madeBy {
-		if strings.HasSuffix(string(wb), " "+p+" ") {
+	if ends(wb, peopleAt) {
+		return true
+	}
+	if ends(wb, madeBy) || wb.ends("by") && wb.has("release of", "launch of", "announce", "introducing") {
+		// "Starting from the model released by X, we …" is about what X made, not us.
+		return !wordsOf(text[from:to]).has("we", "our") || wb.has("announce", "we introduce", "we present", "we release", "model developed by", "models trained from scratch by", "trained from scratch by")
+	}
+	for _, v := range []string{"we describe", "we present", "we introduce", "we propose", "we report", "we share"} {
+		if possessive(after[min(len(after), apostrophe(after)):], 0) && wb.ends(v) {
 			return true
 		}
 	}
 	// "X today announced …", with nothing but an opening before X.
 	if r, _ := utf8.DecodeRuneInString(strings.TrimLeft(after, " ")); r == '\'' || r == '’' {
-		return possessiveRelease(after) && len(strings.Fields(string(wb))) <= 4
+		return wb.count() <= 4 && (possessiveRelease(after) || wordsOf(after).has("has been launched", "has been released", "has been unveiled", "was released", "is now available"))
 	}
-	if len(strings.Fields(string(wb))) > 12 {
+	if wb.count() > 12 {
 		return false
+	}
+	if hasAnyPrefix(strings.TrimLeft(after, " "), eastAsianVerbs) {
+		return true
+	}
+	if wb.count() <= 2 && wordsOf(after).has("has been launched", "has been released", "has been unveiled", "officially launched", "officially released") {
+		return true
+	}
+	// "X, the largest operator of its kind, unveiled …"
+	if strings.HasPrefix(after, ",") {
+		if i := strings.IndexByte(after[1:], ','); i > 0 && i < 120 {
+			after = after[i+2:]
+		}
 	}
 	sc := scanner{text: after}
 	for range 5 {
@@ -176,9 +211,6 @@ func (t *Tagger) states(text string, m match) bool {
 			}
 			return false
 		}
-		if (word == "releasing" || word == "launching" || word == "introducing" || word == "announcing") && strings.Contains(after[:tok.start], " is ") {
-			return true
-		}
 		if !adverbs[word] {
 			return false
 		}
@@ -186,12 +218,67 @@ func (t *Tagger) states(text string, m match) bool {
 	return false
 }
 
+// Words that describe a lab before its name: "developed by the Chinese AI start-up X".
+var describing = map[string]bool{
+	"the": true, "chinese": true, "american": true, "french": true, "german": true, "japanese": true, "korean": true, "israeli": true, "british": true, "canadian": true, "indian": true,
+	"swiss": true, "european": true, "us": true, "ai": true, "start": true, "up": true, "startup": true, "company": true, "giant": true, "tech": true, "lab": true, "firm": true,
+	"research": true, "technology": true, "internet": true, "search": true, "cloud": true, "based": true, "beijing": true, "shanghai": true, "paris": true, "san": true, "francisco": true,
+}
+
+// ends reports whether one of the phrases stands right before the end of w, but
+// for words that describe what follows.
+func ends(w words, phrases []string) bool {
+	for range 6 {
+		for _, p := range phrases {
+			if w.ends(p) {
+				return true
+			}
+		}
+		i := strings.LastIndexByte(strings.TrimSuffix(string(w), " "), ' ')
+		if i < 0 || !describing[strings.TrimSuffix(string(w[i+1:]), " ")] {
+			return false
+		}
+		w = w[:i+1]
+	}
+	return false
+}
+
+// Chinese, Japanese and Korean ways to say that a name's bearer releases, right
+// behind the name.
+var eastAsianVerbs = []string{
+	"发布", "發布", "推出", "开源", "開源", "宣布", "正式发布", "今日发布", "今天发布", "上线", "が公開", "は公開", "が発表", "は発表", "を公開したのは", "が開発", "가 공개", "이 공개", "가 출시", "는 공개", "가 발표", "이 발표",
+}
+
+func hasAnyPrefix(s string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
+}
+
+// apostrophe returns the length of an apostrophe at the beginning of s, or
+// len(s)+1 if there is none.
+func apostrophe(s string) int {
+	if kind, size := classAt(s, 0); kind == runeJoin {
+		return size
+	}
+	return len(s) + 1
+}
+
+// titled reports whether a title says where the work was done: "… at X", "… at X:
+// lessons", for a company.
+func titled(title string, m match) bool {
+	rest := strings.TrimSpace(title[m.end:])
+	if rest != "" && rest[0] != ':' {
+		return false
+	}
+	before := wordsOf(title[:m.start])
+	return strings.HasSuffix(string(before), " at ") || rest == "" && strings.HasSuffix(string(before), " models from ")
+}
+
 // possessiveRelease reports whether what follows a name's possessive announces:
 // "X's new model", "X's latest".
 func possessiveRelease(after string) bool {
 	w := wordsOf(clip(after, 60))
 	for _, p := range []string{"s new", "s latest", "s first", "s flagship", "s next", "s newest", "s most", "s open"} {
-		if strings.HasPrefix(string(w), " "+p+" ") {
+		if w.begins(p) {
 			return true
 		}
 	}
@@ -205,6 +292,18 @@ func isList(gap string) bool {
 	}
 	w := strings.Trim(gap, " ,&")
 	return w == "" || w == "and"
+}
+
+// innerCapital reports whether a word is written as only a name is: "MiniMax".
+func innerCapital(s string) bool {
+	lower := false
+	for _, r := range s {
+		if unicode.IsUpper(r) && lower {
+			return true
+		}
+		lower = unicode.IsLower(r)
+	}
+	return false
 }
 
 // supported reports whether something else in the item points to the same lab or
@@ -237,6 +336,13 @@ func (t *Tagger) supported(o int32, at match, it *feeds.Item, s *scan) bool {
 	return false
 }
 
+// elsewhere reports whether the item's page is somebody's account on a hub that is
+// not known: whatever it holds is theirs (rule C1).
+func (t *Tagger) elsewhere(it *feeds.Item) bool {
+	_, onHub := accountOf(unwrap(it.URL))
+	return onHub || it.Account.Handle != ""
+}
+
 // Words that a maker puts behind a family's name to name one of its own models.
 var variants = map[string]bool{
 	"vl": true, "audio": true, "coder": true, "code": true, "math": true, "vision": true, "omni": true, "image": true, "max": true, "plus": true, "pro": true, "flash": true,
@@ -245,44 +351,60 @@ var variants = map[string]bool{
 	"system": true, "card": true, "llm": true, "b": true, "x": true, "s": true, "reasoning": true, "thinking": true, "video": true, "prover": true,
 }
 
-// ownModel recognizes a maker's own paper on its own model: the title is the
-// model's name and "Technical Report" or "System Card", or the title begins with
-// the name and the summary says "we introduce" it. Somebody else's paper on the
-// model ("GPT-4 as a judge", "LLaMA-Adapter") is none.
+// ownModel recognizes a maker's own paper on its own model: the title begins with
+// the model's name and goes on with "Technical Report" or "System Card", or the
+// summary says "we introduce" it. A model's name begins with the name of a family
+// or of the lab itself and has nothing behind it but sizes, versions and the like.
+// Somebody else's paper on the model ("GPT-4 as a judge", "LLaMA-Adapter") is none.
 func (t *Tagger) ownModel(it *feeds.Item, s *scan) (int32, string, bool) {
-	if len(s.title) == 0 || s.title[0].start > 0 {
+	if len(s.title) == 0 || s.title[0].start > 0 || t.elsewhere(it) {
 		return 0, "", false
 	}
 	m := s.title[0]
-	o := int32(-1)
-	shared := false
+	o, shared := int32(-1), false
 	t.names.owners(m.name, func(w owner) {
-		if w.kind == nameModel {
-			shared = shared || o >= 0
-			o = w.org
+		switch w.kind {
+		case nameModel:
+			if spelled := t.names.spelled[m.name]; it.Title[:m.end] != spelled {
+				return
+			}
+		case nameSure, nameAmbiguous:
+			// A lab's own name is a model's only with something behind it: "Mistral 7B".
+			if rest := it.Title[m.end:]; t.names.orgs[w.org].kind == feeds.University || rest == "" || rest[0] == ':' || !strings.HasPrefix(it.Title, t.names.orgs[w.org].name[:1]) {
+				return
+			}
+		default:
+			return
 		}
+		shared = shared || o >= 0
+		o = w.org
 	})
 	if o < 0 || shared {
 		return 0, "", false
 	}
-	rest := it.Title[m.end:]
-	head, tail, colon := strings.Cut(rest, ":")
+	head, _, _ := strings.Cut(it.Title[m.end:], ":")
+	if rest := wordsOf(it.Title[m.end:]); rest.has("technical report", "system card", "model card") {
+		head = ""
+	}
 	for _, w := range foldWords(head, true) {
-		if !variants[w] && (len(w) == 0 || !isDigit(w[0])) {
+		if !variants[w] && !isDigit(w[0]) {
 			return 0, "", false
 		}
 	}
-	w := wordsOf(rest)
-	if w.has("technical report", "system card", "model card") {
+	if head == "" && wordsOf(it.Title[m.end:]).has("technical report", "system card", "model card") {
 		return o, clip(it.Title, maxQuote), true
 	}
-	if !colon || strings.TrimSpace(tail) == "" {
-		return 0, "", false
-	}
-	name := strings.Trim(foldKey(it.Title[m.start:m.end]+head, false), " ")
-	for _, v := range []string{"introduce", "present", "release", "develop", "report"} {
-		if sw := wordsOf(clip(it.Summary, 2000)); sw.has("we "+v+" "+name, "we "+v+" the "+name) {
-			return o, clip(it.Title, maxQuote), true
+	name := " " + foldKey(it.Title[:m.end]+head, false) + " "
+	for sentence := range strings.SplitSeq(clip(it.Summary, 3000), ". ") {
+		w := wordsOf(sentence)
+		for _, who := range []string{"we", "this paper", "this report", "this work", "this technical report"} {
+			for _, verb := range []string{"introduce", "present", "release", "develop", "report on", "propose", "introduces", "presents", "releases", "describes"} {
+				if i := strings.Index(string(w), " "+who+" "+verb+" "); i >= 0 {
+					if j := strings.Index(string(w)[i:], name); j >= 0 && j < 100 {
+						return o, clip(sentence, maxQuote), true
+					}
+				}
+			}
 		}
 	}
 	return 0, "", false
@@ -329,12 +451,9 @@ func (t *Tagger) lineage(it *feeds.Item, s *scan, labs []feeds.Attribution, at t
 				continue
 			}
 			before := wordsOf(part.text[clean(part.text, max(0, m.start-60)):m.start])
-			for _, p := range derivedFrom {
-				if strings.HasSuffix(string(before), " "+p+" ") || strings.HasSuffix(string(before), " "+p+" the ") {
-					from, to := sentenceAround(part.text, m.start)
-					add(w.org, feeds.Evidence{Field: part.field, Quote: clip(part.text[from:to], maxQuote), Rule: "C1", URL: it.URL})
-					break
-				}
+			if ends(before, derivedFrom) {
+				from, to := sentenceAround(part.text, m.start)
+				add(w.org, feeds.Evidence{Field: part.field, Quote: clip(part.text[from:to], maxQuote), Rule: "C1", URL: it.URL})
 			}
 		}
 	}

@@ -71,6 +71,7 @@ type names struct {
 	first   []owner            // name id -> its first owner
 	more    map[uint32][]owner // the other owners of names that have several
 	domains map[string]int32   // of the long tail; the registry knows its own
+	spelled map[uint32]string  // model families as their makers write them
 }
 
 func newNames(reg *registry.Registry, size int) *names {
@@ -81,6 +82,7 @@ func newNames(reg *registry.Registry, size int) *names {
 		find:    newMatcher(false, 6*len(labs)+2*size, "of", "the", "and", "for", "at", "in", "de", "du", "la"),
 		more:    map[uint32][]owner{},
 		domains: map[string]int32{},
+		spelled: map[uint32]string{},
 	}
 	for i := range labs {
 		l := &labs[i]
@@ -97,6 +99,9 @@ func newNames(reg *registry.Registry, size int) *names {
 		}
 		for _, m := range l.Models {
 			n.add(m, owner{org: o, kind: nameModel})
+			if id, ok := n.find.exact(m); ok {
+				n.spelled[id] = m
+			}
 		}
 	}
 	for i := range labs {

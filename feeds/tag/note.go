@@ -13,13 +13,16 @@ type clause struct {
 	text    string
 	words   words
 	scope   scope
-	found   []int // licenses named, as indexes
-	near    bool  // names something that is like a license but is not it
-	unsure  bool  // the note itself doubts it: "Apache 2.0 (?)"
+	found   []int  // licenses named, as indexes
+	comma   bool   // set off by a comma from the clause before
+	host    string // the link's host, for a link
+	near    bool   // names something that is like a license but is not it
+	unsure  bool   // the note itself doubts it: "Apache 2.0 (?)"
 	limits  []feeds.Flag
 	absent  bool // says that there is no license
 	closed  []feeds.Flag
 	link    bool // nothing but a link
+	served  bool // says that it is to be had through an API
 	offered bool // says that weights can be had
 }
 
@@ -46,7 +49,7 @@ func scopeOf(kind feeds.ArtifactKind) scope {
 }
 
 var (
-	codeWords = []string{"code", "codes", "repo", "repository", "software", "script", "scripts", "source", "codebase", "implementation", "framework", "toolkit", "library", "package", "training and inference", "train", "training", "inference"}
+	codeWords = []string{"code", "codes", "software", "script", "scripts", "source code", "codebase", "implementation", "framework", "toolkit", "library", "package", "training and inference", "train", "training", "inference", "pretrain", "primitives", "kernels"}
 	// "model" alone is too common to open anything, but inside a license note it
 	// says what the clause is about.
 	weightWords = []string{"weights", "weight", "model", "models", "checkpoint", "checkpoints", "parameters", "ckpt", "ckpts", "pretrained models", "base", "instruct"}
@@ -83,6 +86,7 @@ var (
 	}
 	territoryPhrases = []string{"does not apply in the european union", "regulate usage in the eu", "not in the eu", "not available in the eu", "excluding the eu"}
 	outputPhrases    = []string{"use outputs to train", "use to train other models", "train other models", "used to train other"}
+	termsPhrases     = []string{"commercial license is required", "commercial license must", "commercial licenses", "apply for commercial", "apply for a commercial", "commercial license", "enterprise license", "paid license", "custom license", "requires registration", "some usage restriction", "termination", "separate license"}
 	servePhrases     = []string{"hosting use", "hosting restrictions", "may not host"}
 
 	unreleasedPhrases = []string{
@@ -90,30 +94,56 @@ var (
 		"upon request", "available on request", "not publicly available", "waitlist", "wait list", "private beta", "private preview", "select partners", "selected partners",
 		"trusted partners", "trusted testers", "limited preview", "limited research preview", "not yet releasing", "not releasing", "plans to release", "plan to release", "no model weights",
 		"will be publicly available", "will be released", "will be made available", "not accessible", "unaccessible", "inaccessible", "not available", "don t see model weights", "dont see model weights",
-		"no code or weights", "never released", "never be released", "asset isnt released", "not generally available", "allowlist", "select users", "to be released", "will not be released",
+		"no code or weights", "never released", "never be released", "repo is empty", "can t see model", "cannot see checkpoints", "cannot see model", "can not see", "no longer available", "doesn t seem to contain", "don t think model weights", "haven t found", "still no release", "not found", "404", "dead link", "no release", "asset isnt released", "not generally available", "allowlist", "select users", "to be released", "will not be released",
 	}
 	apiPhrases = []string{
 		"via api", "via the api", "api access", "through the api", "through api", "via our api", "via its api", "api only", "api via", "the api", "api", "apis", "vertex ai", "ai studio",
-		"bedrock", "azure ai", "la plateforme", "pricing", "paid plans", "premium version", "subscription",
+		"bedrock", "azure ai", "la plateforme", "available via", "available through", "watsonx", "pricing", "paid plans", "premium version", "subscription",
 	}
 	hostedPhrases = []string{
 		"web interface", "web app", "chat interface", "app", "demo", "web server", "website", "chatbot", "in production", "copilot", "playground", "le chat", "lmarena",
-		"deployed in", "in cursor",
+		"deployed in", "web application", "hosted",
 	}
-	proprietaryPhrases = []string{"proprietary", "closed source", "closed", "all rights reserved", "commercial license", "commercial licence", "enterprise license", "terms of service", "closed weights", "not open", "not open source"}
+	proprietaryPhrases = []string{"proprietary", "closed source", "closed", "all rights reserved", "closed weights", "not open", "not open source"}
 	offeredPhrases     = []string{"weights available", "weights are available", "model weights", "open weights", "weights and code", "code and weights", "weights on", "models available", "open weight", "pretrained weights", "pre trained models", "trained models", "weights were released", "weights released"}
 )
 
 // note reads a license note: prose with licenses, scopes, conditions and links.
 func (l *licenses) note(s string, kind feeds.ArtifactKind) Reading {
 	want := scopeOf(kind)
-	cs := l.clauses(s)
+	var cs []clause
+	var linked []scope // for each clause, what the links of its paragraph lead to
+	for p := range strings.SplitSeq(strings.ReplaceAll(s, "\r\n", "\n"), "\n\n") {
+		ps := l.clauses(p)
+		var to scope
+		for _, c := range ps {
+			switch c.host {
+			case "huggingface.co", "hf.co", "modelscope.cn":
+				to |= ofWeights
+			case "github.com", "gitlab.com", "gitee.com":
+				to |= ofCode
+			}
+		}
+		for _, c := range ps {
+			cs, linked = append(cs, c), append(linked, to)
+		}
+	}
+	// Where one paragraph links to a hub of models and another to one of code, each
+	// license is of what stands beside it.
+	if slices.Contains(linked, ofWeights) && slices.Contains(linked, ofCode) {
+		for i := range cs {
+			if cs[i].scope == 0 && (linked[i] == ofWeights || linked[i] == ofCode) {
+				cs[i].scope = linked[i]
+			}
+		}
+	}
 
 	// A clause that names the artifact outranks clauses that name nothing, and a
 	// clause about something else says nothing about it (rule O2).
 	var explicit, implicit, elsewhere []clause
 	for _, c := range cs {
 		switch {
+		case c.host != "":
 		case c.scope&want != 0:
 			explicit = append(explicit, c)
 		case c.scope == 0:
@@ -156,6 +186,12 @@ func (l *licenses) note(s string, kind feeds.ArtifactKind) Reading {
 			}
 		}
 	}
+	if !decided && kind == feeds.Weights {
+		if r, ok := codeOnly(cs); ok {
+			r.Quote = clip(s, maxQuote)
+			return r
+		}
+	}
 	if !decided {
 		out = Reading{Rule: "O6", Quote: clip(s, maxQuote)}
 		if len(elsewhere) > 0 {
@@ -172,6 +208,47 @@ func (l *licenses) note(s string, kind feeds.ArtifactKind) Reading {
 		out.License = named[0]
 	}
 	return out
+}
+
+// codeOnly reads a note on weights that decides nothing about them: one that lists
+// nothing but code says that there are none, and one that is nothing but links to
+// a service says where they are served.
+func codeOnly(cs []clause) (Reading, bool) {
+	code, service, chat := false, false, false
+	for _, c := range cs {
+		label, _, _ := strings.Cut(c.host, ".")
+		switch {
+		case c.scope&ofWeights != 0 || c.offered || c.near || c.unsure:
+			return Reading{}, false
+		case c.host == "huggingface.co" || c.host == "hf.co" || c.host == "modelscope.cn" || c.host == "zenodo.org":
+			return Reading{}, false
+		case c.scope&ofCode != 0 && c.words.has("license", "licence") && len(c.found) == 0 && !c.absent:
+			return Reading{}, false // a license that is not known, which may cover more
+		case c.scope&ofCode != 0 && !c.words.has("no training code", "code here", "has been released"):
+			code = code || c.words.has("code", "codes", "training", "train", "script", "scripts", "kernels", "primitives")
+		case label == "platform" || label == "api" || label == "console" || label == "developer" || label == "dev" || strings.Contains(c.text, "/vertex-ai/"):
+			service = true
+		case label == "chat":
+			chat = true
+		case c.host == "github.com" || c.host == "":
+		default:
+			if !code {
+				return Reading{}, false
+			}
+		}
+	}
+	r := Reading{Openness: feeds.Closed, Basis: feeds.Declared, Rule: "O2"}
+	switch {
+	case code:
+		r.Flags = []feeds.Flag{feeds.FlagAnnounced}
+	case service:
+		r.Flags = []feeds.Flag{feeds.FlagAPI}
+	case chat:
+		r.Flags = []feeds.Flag{feeds.FlagHosted}
+	default:
+		return Reading{}, false
+	}
+	return r, true
 }
 
 // readings are what one clause says about an artifact; none if it says nothing.
@@ -193,6 +270,8 @@ func (l *licenses) readings(c clause, kind feeds.ArtifactKind) []Reading {
 	}
 	switch {
 	case len(out) > 0:
+	case c.served && len(c.closed) > 0:
+		out = append(out, Reading{Openness: feeds.Closed, Flags: c.closed, Basis: feeds.Declared, Rule: "O3"})
 	case c.near && len(c.limits) == 0:
 		out = append(out, Reading{Rule: "O6"})
 	case len(c.limits) > 0:
@@ -214,7 +293,8 @@ func (l *licenses) clauses(s string) []clause {
 		}
 		var here []clause
 		for _, part := range splitClauses(line) {
-			if c, ok := l.clause(part); ok {
+			if c, ok := l.clause(part.text); ok {
+				c.comma = part.comma
 				here = append(here, c)
 			}
 		}
@@ -224,13 +304,13 @@ func (l *licenses) clauses(s string) []clause {
 		// A scope without a license belongs to the license beside it: "MIT, code and
 		// weights"; "code and weights, MIT license".
 		for i := range here {
-			if here[i].scope == 0 || here[i].says() {
+			if here[i].scope == 0 || here[i].says() || here[i].words.has("includes", "including", "see") {
 				continue
 			}
 			switch {
-			case i > 0 && here[i-1].scope == 0 && here[i-1].says():
+			case i > 0 && here[i].comma && here[i-1].scope == 0 && here[i-1].says():
 				here[i-1].scope |= here[i].scope
-			case i+1 < len(here) && here[i+1].scope == 0 && here[i+1].says():
+			case i+1 < len(here) && here[i+1].comma && here[i+1].scope == 0 && here[i+1].says():
 				here[i+1].scope |= here[i].scope
 			}
 		}
@@ -255,15 +335,22 @@ func (c clause) says() bool {
 	return len(c.found) > 0 || len(c.limits) > 0 || c.near || c.absent || len(c.closed) > 0
 }
 
+// A piece is a part of a line, and whether a comma set it off.
+type piece struct {
+	text  string
+	comma bool
+}
+
 // splitClauses cuts a line at semicolons, sentence ends, commas and the words
 // that set one thing against another, but not inside a link.
-func splitClauses(line string) []string {
-	var out []string
-	from := 0
+func splitClauses(line string) []piece {
+	var out []piece
+	from, comma := 0, false
 	cut := func(to, next int) {
 		if p := strings.TrimSpace(line[from:to]); p != "" {
-			out = append(out, p)
+			out = append(out, piece{p, comma})
 		}
+		comma = to < len(line) && line[to] == ','
 		from = next
 	}
 	for i := 0; i < len(line); i++ {
@@ -283,7 +370,7 @@ func splitClauses(line string) []string {
 				cut(i, i+1)
 			}
 		case c == ' ':
-			for _, w := range []string{" but ", " while ", " whereas ", " + ", " & "} {
+			for _, w := range []string{" but ", " while ", " whereas ", " & "} {
 				if strings.HasPrefix(line[i:], w) {
 					cut(i, i+len(w)-1)
 					break
@@ -305,7 +392,8 @@ func (l *licenses) clause(s string) (c clause, ok bool) {
 			c.found = []int{i}
 			return c, true
 		}
-		return c, false
+		c.host = hostOf(strings.TrimRight(s, ".,)]\"'"))
+		return c, c.host != ""
 	}
 	c.words = wordsOf(s)
 	w := c.words
@@ -322,6 +410,9 @@ func (l *licenses) clause(s string) (c clause, ok bool) {
 		if !slices.Contains(c.found, int(m.name)) {
 			c.found = append(c.found, int(m.name))
 		}
+	}
+	if w.has("like license", "like licence", "style license") && len(c.found) == 0 {
+		c.near = true
 	}
 	c.limits = limitsIn(w)
 	c.absent = w.has(absentPhrases...)
@@ -342,6 +433,7 @@ func (l *licenses) clause(s string) (c clause, ok bool) {
 		c.scope |= ofPaper
 	}
 	c.offered = w.has(offeredPhrases...)
+	c.served = w.has("via our api", "via the api", "through our api", "via api", "api access") || w.has("available") && w.has("api")
 	if len(c.found) == 0 {
 		switch {
 		case w.has(unreleasedPhrases...):
@@ -361,12 +453,15 @@ func (l *licenses) clause(s string) (c clause, ok bool) {
 // license (rule O6).
 func (l *licenses) nearMatch(before words, after string) bool {
 	for _, p := range nearWords {
-		if strings.HasSuffix(string(before), " "+p+" ") || strings.HasSuffix(string(before), " "+p+" the ") || strings.HasSuffix(string(before), " "+p+" version of ") {
+		if before.ends(p) || before.ends(p+" the") || before.ends(p+" version of") {
 			return true
 		}
 	}
 	a := strings.ToLower(after)
-	for _, p := range []string{"-like", "-style", " like", "-based", "-derived", " (modified", " modified", " with modification", " + ", "+ "} {
+	if rest := strings.TrimLeft(a, " _-"); strings.HasPrefix(rest, "+") && !strings.HasPrefix(a, "+") || strings.HasPrefix(a, "+ ") {
+		return true
+	}
+	for _, p := range []string{"-like", "-style", " like", "-based", "-derived", " (modified", " modified", " with modification"} {
 		if strings.HasPrefix(a, p) {
 			return true
 		}
@@ -386,6 +481,7 @@ func limitsIn(w words) (out []feeds.Flag) {
 		{feeds.FlagTerritory, territoryPhrases},
 		{feeds.FlagOutput, outputPhrases},
 		{feeds.FlagServe, servePhrases},
+		{feeds.FlagTerms, termsPhrases},
 	} {
 		if w.has(x.phrases...) {
 			out = append(out, x.flag)

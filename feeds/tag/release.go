@@ -133,6 +133,11 @@ func (t *Tagger) PublisherOf(feed string) feeds.LabID {
 		}
 		return ""
 	}
+	if hostOf(feed) == "huggingface.co" && strings.Trim(pathOf(feed), "/") != "" { // its own blog; single posts there are often partners'
+		if l, ok := t.reg.ByHandle(feeds.HuggingFace, "huggingface"); ok {
+			return l.ID
+		}
+	}
 	if o, ok := t.site(feed); ok {
 		return t.names.orgs[o].id
 	}
@@ -142,15 +147,15 @@ func (t *Tagger) PublisherOf(feed string) feeds.LabID {
 // Hosts below a lab's domain where the lab shows other people's work.
 // Sources: https://citeseerx.ist.psu.edu, https://patents.google.com,
 // https://scholar.google.com, https://books.google.com, https://play.google.com,
-// https://apps.apple.com, https://marketplace.visualstudio.com
+// https://apps.apple.com, https://marketplace.visualstudio.com, https://finance.yahoo.com
 var othersWork = map[string]bool{
 	"citeseerx.ist.psu.edu": true, "citeseer.ist.psu.edu": true, "adsabs.harvard.edu": true, "ui.adsabs.harvard.edu": true, "patents.google.com": true,
 	"scholar.google.com": true, "books.google.com": true, "play.google.com": true, "news.google.com": true, "groups.google.com": true, "maps.google.com": true,
 	"apps.apple.com": true, "podcasts.apple.com": true, "marketplace.visualstudio.com": true, "azuremarketplace.microsoft.com": true, "kaggle.com": true,
 	"academic.microsoft.com": true, "ncbi.nlm.nih.gov": true, "pubmed.ncbi.nlm.nih.gov": true, "pmc.ncbi.nlm.nih.gov": true, "dash.harvard.edu": true,
-	"openreview.net": true, "catalog.ngc.nvidia.com": true, "build.nvidia.com": true, "baijiahao.baidu.com": true, "baike.baidu.com": true, "tieba.baidu.com": true,
+	"openreview.net": true, "baijiahao.baidu.com": true, "baike.baidu.com": true, "tieba.baidu.com": true,
 	"new.qq.com": true, "view.inews.qq.com": true, "cloud.tencent.com": true, "developer.aliyun.com": true, "dataverse.harvard.edu": true, "proceedings.mit.edu": true,
-	"direct.mit.edu": true, "mitpress.mit.edu": true, "scholar.harvard.edu": true,
+	"finance.yahoo.com": true, "news.yahoo.com": true, "reader.elsevier.com": true, "linkinghub.elsevier.com": true, "sciencedirect.com": true, "direct.mit.edu": true, "mitpress.mit.edu": true, "scholar.harvard.edu": true,
 }
 
 // site returns the organization whose site a page is on.
@@ -165,16 +170,13 @@ func (t *Tagger) site(page string) (int32, bool) {
 		}
 		_, h, _ = strings.Cut(h, ".")
 	}
-	if host == "huggingface.co" {
-		if !strings.HasPrefix(pathOf(page), "/blog") {
+	if host == "build.nvidia.com" || host == "catalog.ngc.nvidia.com" { // other makers' models are there too
+		if p := pathOf(page); !strings.HasPrefix(p, "/nvidia") && !strings.HasPrefix(p, "/orgs/nvidia") {
 			return 0, false
 		}
-		l, ok := t.reg.ByHandle(feeds.HuggingFace, "huggingface")
-		if parts := strings.Split(strings.Trim(pathOf(page), "/"), "/"); ok && len(parts) <= 2 {
-			i, known := t.names.byID[l.ID] // huggingface.co/blog/NAME is the company's, /blog/USER/NAME a user's
-			return i, known
-		}
-		return 0, false
+	}
+	if strings.Contains(pathOf(page), "/~") {
+		return 0, false // a person's pages: she may have written it elsewhere, or only like it
 	}
 	return t.names.byDomain(t.reg, host, false)
 }
@@ -282,6 +284,10 @@ func (t *Tagger) linked(it *feeds.Item, at time.Time) []feeds.Attribution {
 	add := func(link, field, quote string) {
 		a, ok := accountOf(link)
 		if !ok {
+			if o, known := t.site(link); known && field == "summary" {
+				out = append(out, t.attribution(o, feeds.RoleAuthor, feeds.Publisher, at,
+					feeds.Evidence{Field: field, Quote: clip(quote, maxQuote), Rule: "C2", URL: link}))
+			}
 			return
 		}
 		if l, ok := t.reg.ByHandle(a.Service, a.Handle); ok {
@@ -313,11 +319,8 @@ type ownLink struct{ link, sentence string }
 // ownLinks finds links to hubs that a text offers as its own: the sentence says
 // that something of ours is available, released or found there.
 func ownLinks(text string) []ownLink {
-	if !strings.Contains(text, "github.com/") && !strings.Contains(text, "huggingface.co/") {
-		return nil
-	}
 	var out []ownLink
-	for _, host := range []string{"github.com/", "huggingface.co/"} {
+	for _, host := range []string{"github.com/", "huggingface.co/", "https://", "http://"} {
 		rest, base := text, 0
 		for range 20 {
 			i := strings.Index(rest, host)
@@ -331,10 +334,20 @@ func ownLinks(text string) []ownLink {
 			}
 			from, to := sentenceAround(text, start)
 			s := text[from:to]
+			link := text[start:end]
+			if strings.HasPrefix(host, "http") {
+				if strings.Contains(link, "github.com/") || strings.Contains(link, "huggingface.co/") {
+					base = end
+					rest = text[base:]
+					continue
+				}
+			} else {
+				link = "https://" + link
+			}
 			w := wordsOf(s)
-			if w.has("our", "we", "is available", "are available", "available at", "released at", "can be found", "publicly available", "project page", "code", "open sourced", "code and data") &&
+			if w.has("our code", "our project", "our data", "our dataset", "our model", "our models", "our website", "we release", "we make", "we open", "we share", "we publish", "is available", "are available", "available at", "released at", "can be found", "publicly available", "project page", "code", "open sourced", "code and data") &&
 				!w.has("based on", "using the", "adapted from", "we use", "we used", "forked from", "built on", "third party") {
-				out = append(out, ownLink{"https://" + strings.TrimRight(text[start:end], ".:!?"), s})
+				out = append(out, ownLink{strings.TrimRight(link, ".:!?"), s})
 			}
 			base = end
 			rest = text[base:]
