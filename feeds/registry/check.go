@@ -41,7 +41,7 @@ func (f Fault) String() string {
 // once, in their order. [Load] does the same for files and adds the lines.
 func Check(labs []feeds.Lab, licenses []feeds.License) []Fault {
 	var out []Fault
-	for _, c := range check(labs, licenses) {
+	for _, c := range check(labs, licenses, nil) {
 		out = append(out, Fault{ID: c.id, What: c.what, Hint: c.hint})
 	}
 	return out
@@ -56,8 +56,8 @@ type complaint struct {
 	what, hint   string
 }
 
-func check(labs []feeds.Lab, licenses []feeds.License) []complaint {
-	c := checker{labs: labs, licenses: licenses, ids: make(map[feeds.LabID]int, len(labs))}
+func check(labs []feeds.Lab, licenses []feeds.License, variants []variant) []complaint {
+	c := checker{labs: labs, licenses: licenses, variants: variants, ids: make(map[feeds.LabID]int, len(labs))}
 	c.allLabs()
 	c.allLicenses()
 	slices.SortStableFunc(c.found, func(a, b complaint) int {
@@ -75,6 +75,7 @@ func check(labs []feeds.Lab, licenses []feeds.License) []complaint {
 type checker struct {
 	labs     []feeds.Lab
 	licenses []feeds.License
+	variants []variant
 	ids      map[feeds.LabID]int
 	found    []complaint
 }
@@ -303,13 +304,13 @@ func (c *checker) allLicenses() {
 		}
 		c.source(c.license, i, l.Source)
 		c.class(i)
-		if l.Text != "" {
-			if len(l.Text) != 64 || strings.Trim(l.Text, "0123456789abcdef") != "" {
-				c.license(i, "text", l.Text, "text is not a SHA-256 in lower-case hexadecimal", "use what TextHash returns")
-			} else if first, taken := hashes[l.Text]; taken {
-				c.license(i, "text", l.Text, fmt.Sprintf("text hash is also claimed by %q", c.licenses[first].ID), "one text is one license")
+		for _, h := range c.texts(l) {
+			if len(h) != 64 || strings.Trim(h, "0123456789abcdef") != "" {
+				c.license(i, "text", h, "text is not a SHA-256 in lower-case hexadecimal", "use what TextHash returns")
+			} else if first, taken := hashes[h]; taken {
+				c.license(i, "text", h, fmt.Sprintf("text hash is also claimed by %q", c.licenses[first].ID), "one text is one license")
 			} else {
-				hashes[l.Text] = i
+				hashes[h] = i
 			}
 		}
 		for _, n := range slices.Concat([]string{l.ID, l.Name}, l.Aliases) {
@@ -325,6 +326,20 @@ func (c *checker) allLicenses() {
 			names[k] = i
 		}
 	}
+}
+
+// texts returns the hashes of a license's texts.
+func (c *checker) texts(l feeds.License) []string {
+	var out []string
+	if l.Text != "" {
+		out = append(out, l.Text)
+	}
+	for _, v := range c.variants {
+		if v.license == l.ID {
+			out = append(out, v.hash)
+		}
+	}
+	return out
 }
 
 // class checks that class, flags and OSI agree.

@@ -15,7 +15,7 @@ func embeddedFaults() []Fault {
 	for _, f := range embedded() {
 		p.file(f.name, f.text)
 	}
-	for _, c := range check(p.labs, p.licenses) {
+	for _, c := range check(p.labs, p.licenses, p.variants) {
 		p.faults = append(p.faults, p.place(c))
 	}
 	return p.faults

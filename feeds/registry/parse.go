@@ -59,7 +59,7 @@ func (r *Registry) Extend(fsys fs.FS) (*Registry, []Fault) { return load(r, fsys
 func load(base *Registry, fsys fs.FS) (*Registry, []Fault) {
 	p := parser{track: true}
 	if base != nil {
-		p.labs, p.licenses = slices.Clone(base.labs), slices.Clone(base.licenses)
+		p.labs, p.licenses, p.variants = slices.Clone(base.labs), slices.Clone(base.licenses), slices.Clone(base.variants)
 		p.labLines, p.licenseLines = make([]lines, len(p.labs)), make([]lines, len(p.licenses))
 	}
 	files, err := readAll(fsys)
@@ -72,7 +72,7 @@ func load(base *Registry, fsys fs.FS) (*Registry, []Fault) {
 	if err == nil && len(files) == 0 {
 		p.faults = append(p.faults, Fault{What: "no labs*.txt or licenses*.txt found", Hint: "give the folder that holds them"})
 	}
-	for _, c := range check(p.labs, p.licenses) {
+	for _, c := range check(p.labs, p.licenses, p.variants) {
 		p.faults = append(p.faults, p.place(c))
 	}
 	slices.SortStableFunc(p.faults, func(a, b Fault) int {
@@ -85,7 +85,7 @@ func load(base *Registry, fsys fs.FS) (*Registry, []Fault) {
 	if base != nil {
 		version = base.version + "+" + version
 	}
-	return build(p.labs, p.licenses, version), p.faults
+	return build(p, version), p.faults
 }
 
 func readAll(fsys fs.FS) ([]source, error) {
@@ -154,7 +154,15 @@ type parser struct {
 	licenses     []feeds.License
 	labLines     []lines
 	licenseLines []lines
+	variants     []variant
 	faults       []Fault
+}
+
+// A variant is the hash of another text of a license, as "text" lists it after
+// the first: with or without a title, with or without an appendix.
+type variant struct {
+	license string
+	hash    string
 }
 
 func (p *parser) place(c complaint) Fault {
@@ -221,7 +229,15 @@ func (p *parser) file(name, text string) {
 		}
 		var err error
 		if isLicense {
-			err = licenseField(&p.licenses[len(p.licenses)-1], key, value)
+			l := &p.licenses[len(p.licenses)-1]
+			if key == "text" {
+				hashes := list(value)
+				for _, h := range hashes[min(1, len(hashes)):] {
+					p.variants = append(p.variants, variant{l.ID, h})
+				}
+				value, _, _ = strings.Cut(value, " ")
+			}
+			err = licenseField(l, key, value)
 		} else {
 			err = labField(&p.labs[len(p.labs)-1], key, value)
 		}

@@ -51,6 +51,7 @@ type Registry struct {
 	version  string
 	labs     []feeds.Lab // sorted by id
 	licenses []feeds.License
+	variants []variant
 
 	byID     map[feeds.LabID]int
 	byHandle map[feeds.Account]int // handles in lower case
@@ -67,21 +68,22 @@ var Default = sync.OnceValue(func() *Registry {
 	for _, f := range embedded() {
 		p.file(f.name, f.text)
 	}
-	return build(p.labs, p.licenses, dataVersion()+"+"+digest(embedded()))
+	return build(p, dataVersion()+"+"+digest(embedded()))
 })
 
-// build indexes labs and licenses. Where two claim one key the first in order of
+// build indexes what was parsed. Where two claim one key the first in order of
 // id keeps it; [Check] reports the clash.
-func build(labs []feeds.Lab, licenses []feeds.License, version string) *Registry {
+func build(p parser, version string) *Registry {
 	r := &Registry{
 		version:  version,
-		labs:     slices.Clone(labs),
-		licenses: slices.Clone(licenses),
-		byID:     make(map[feeds.LabID]int, len(labs)),
-		byHandle: make(map[feeds.Account]int, 2*len(labs)),
-		byDomain: make(map[string]int, 2*len(labs)),
-		byAlias:  make(map[string]int, 8*len(licenses)),
-		byHash:   make(map[string]int),
+		labs:     p.labs,
+		licenses: p.licenses,
+		variants: p.variants,
+		byID:     make(map[feeds.LabID]int, len(p.labs)),
+		byHandle: make(map[feeds.Account]int, len(p.labs)),
+		byDomain: make(map[string]int, 2*len(p.labs)),
+		byAlias:  make(map[string]int, 8*len(p.licenses)),
+		byHash:   make(map[string]int, 2*len(p.licenses)),
 	}
 	slices.SortStableFunc(r.labs, func(a, b feeds.Lab) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	slices.SortStableFunc(r.licenses, func(a, b feeds.License) int { return strings.Compare(a.ID, b.ID) })
@@ -101,6 +103,11 @@ func build(labs []feeds.Lab, licenses []feeds.License, version string) *Registry
 		put(r.byAlias, FoldLicense(l.ID), i)
 		if l.Text != "" {
 			put(r.byHash, l.Text, i)
+		}
+	}
+	for _, v := range r.variants {
+		if i, ok := r.byAlias[FoldLicense(v.license)]; ok {
+			put(r.byHash, v.hash, i)
 		}
 	}
 	for i, l := range r.licenses { // ids before aliases
