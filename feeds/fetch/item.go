@@ -287,6 +287,9 @@ func (r *reader) keys(it *feeds.Item, e entry) {
 			it.Keys = append(it.Keys, feeds.Key{Scheme: feeds.KeyTitle, Value: v})
 		}
 	}
+	if r.refine != nil {
+		return // whoever knows the service's extensions knows how it links, too
+	}
 	text := e.Content
 	if e.json != nil {
 		text = cmp.Or(e.json.ContentHTML, e.json.ContentText)
@@ -359,11 +362,11 @@ func (r *reader) extensions(e entry) map[string][]string {
 	for prefix, elements := range all {
 		prefix = r.usual(prefix)
 		for name, list := range elements {
-			key := prefix + ":" + name
+			key := prefix + ":" + strings.ToLower(name)
 			for _, x := range list {
 				put(key, x.Value)
 				for attr, value := range x.Attrs {
-					put(key+"@"+attr, value)
+					put(key+"@"+strings.ToLower(attr), value)
 				}
 			}
 		}
@@ -397,7 +400,7 @@ func (r *reader) ofAuthors(raw []byte, put func(key, value string)) {
 		case bytes.EqualFold(local, []byte("author")) && t.kind != emptyTag:
 			inside = t.kind == openTag
 		case inside && t.kind == openTag && len(prefix) > 0:
-			key := r.usual(string(prefix)) + ":" + string(local)
+			key := r.usual(string(prefix)) + ":" + strings.ToLower(string(local))
 			start := t.end
 			if end, ok := s.next(); ok && end.kind == closeTag {
 				text := raw[start:end.start]

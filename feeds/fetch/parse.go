@@ -35,7 +35,8 @@ import (
 //	"link:title"         and by its title in lower case, if it has one: "link:pdf", "link:doi"
 //	"rights"             text of Atom's own rights element
 //
-// Prefixes are the usual ones (dc, media, arxiv, …) whatever the document calls them.
+// Prefixes are the usual ones (dc, media, arxiv, …) whatever the document calls them;
+// names are in lower case. The item's text has not been searched for claims.
 type Refiner func(it *feeds.Item, ext map[string][]string) (keep bool)
 
 const (

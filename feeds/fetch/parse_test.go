@@ -523,7 +523,7 @@ func TestRefiner(t *testing.T) {
 		t.Errorf("keys %v", it.Keys)
 	}
 	want := map[string][]string{
-		"arxiv:announce_type": {"replace"}, "arxiv:DOI": {"10.1/x"}, "dc:rights": {"http://creativecommons.org/licenses/by/4.0/"},
+		"arxiv:announce_type": {"replace"}, "arxiv:doi": {"10.1/x"}, "dc:rights": {"http://creativecommons.org/licenses/by/4.0/"},
 		"dc:creator": {"Ada Lovelace, Plato, Bob (X, Y)"},
 	}
 	if diff := cmp.Diff(want, seen[0]); diff != "" {
