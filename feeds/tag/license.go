@@ -39,6 +39,9 @@ func newLicenses(reg *registry.Registry) *licenses {
 	l.find = newMatcher(true, 16*len(l.all), licenseNoise...)
 	for i, x := range l.all {
 		l.byID[strings.ToLower(x.ID)] = i
+		if x.Class == feeds.Unknown {
+			continue // "no", "custom", "unknown": words, not names
+		}
 		l.find.add(x.ID, uint32(i))
 		if !strings.Contains(x.ID, "LicenseRef") {
 			continue
@@ -51,6 +54,9 @@ func newLicenses(reg *registry.Registry) *licenses {
 		}
 	}
 	for i, x := range l.all {
+		if x.Class == feeds.Unknown {
+			continue
+		}
 		l.find.add(x.Name, uint32(i))
 		for _, a := range x.Aliases {
 			l.find.add(a, uint32(i))
@@ -146,7 +152,7 @@ func (l *licenses) parse(declared string, kind feeds.ArtifactKind) Reading {
 	if saysNothing[foldKey(s, false)] {
 		return Reading{Rule: "O6", Quote: clip(s, maxQuote)}
 	}
-	if x, ok := l.whole(s); ok {
+	if x, ok := l.whole(s); ok && (!strings.Contains(s, "?") || strings.Contains(s, "://")) { // "MIT (?)" doubts itself
 		r := read(x, kind)
 		r.Quote = clip(s, maxQuote)
 		return r

@@ -1,5 +1,7 @@
 package tag
 
+import "strings"
+
 // A matcher finds every name of a set in a text in one pass: a trie over folded
 // words. At each word it follows the longest name that begins there and goes on
 // behind it, so "Google DeepMind" is never also "Google".
@@ -12,6 +14,7 @@ type matcher struct {
 	split bool              // part letters from digits
 	words map[string]uint32 // word -> id, from 1
 	noise uint32            // words with ids up to this one are as if they were not there
+	comma uint32            // the id of a comma, where one inside a name matters; else 0
 	first []uint32          // word id -> node reached from the root, 0 if none
 	ends  []uint32          // node -> name id + 1, 0 if no name ends there
 	edges []edge            // open addressing, a power of two
@@ -44,6 +47,14 @@ func newMatcher(split bool, names int, noise ...string) *matcher {
 		m.first = append(m.first, 0)
 	}
 	return m
+}
+
+// mindCommas makes a comma part names, unless the name itself has it: "Computer
+// Science, University of Oxford" is no Science University.
+func (m *matcher) mindCommas() {
+	m.comma = uint32(len(m.first))
+	m.words[","] = m.comma // no text folds to it
+	m.first = append(m.first, 0)
 }
 
 func (m *matcher) node() uint32 {
@@ -94,12 +105,31 @@ func (m *matcher) place(e edge) {
 // name has: another one if it was there before. ok is false for a name without
 // any letter or digit.
 func (m *matcher) add(name string, id uint32) (have uint32, ok bool) {
+	if m.comma != 0 && strings.Contains(name, ",") {
+		if plain := strings.ReplaceAll(name, ",", " "); strings.TrimSpace(plain) != "" {
+			m.insert(plain, id)
+		}
+	}
+	return m.insert(name, id)
+}
+
+func (m *matcher) insert(name string, id uint32) (have uint32, ok bool) {
 	sc := scanner{text: name, split: m.split}
-	node := uint32(0)
+	node, last := uint32(0), 0
 	for {
-		if _, more := sc.next(); !more {
+		t, more := sc.next()
+		if !more {
 			break
 		}
+		if node != 0 && m.comma != 0 && strings.Contains(name[last:t.start], ",") {
+			to := m.step(node, m.comma)
+			if to == 0 {
+				to = m.node()
+				m.link(node, m.comma, to)
+			}
+			node = to
+		}
+		last = t.end
 		word, known := m.words[string(sc.buf[:sc.n])]
 		if known && word <= m.noise {
 			continue
@@ -152,6 +182,11 @@ func (m *matcher) find(text string, out []match) []match {
 			t, ok = sc.next()
 			if !ok || apart(text[last:t.start]) {
 				break
+			}
+			if m.comma != 0 && strings.Contains(text[last:t.start], ",") {
+				if node = m.step(node, m.comma); node == 0 {
+					break
+				}
 			}
 			last = t.end
 			word := m.words[string(sc.buf[:sc.n])]

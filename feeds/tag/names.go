@@ -84,6 +84,7 @@ func newNames(reg *registry.Registry, size int) *names {
 		domains: map[string]int32{},
 		spelled: map[uint32]string{},
 	}
+	n.find.mindCommas()
 	for i := range labs {
 		l := &labs[i]
 		o := n.org(org{id: l.ID, name: l.Name, kind: l.Kind, lab: l})
@@ -108,6 +109,9 @@ func newNames(reg *registry.Registry, size int) *names {
 		if l := &labs[i]; l.Kind == feeds.University && !fixedNames[l.At(time.Time{}).Home] {
 			for _, a := range append([]string{l.Name}, l.Aliases...) {
 				for _, d := range turned(a) {
+					if isGeneric(d) {
+						continue
+					}
 					if _, taken := n.find.exact(d); !taken {
 						n.add(d, owner{org: n.byID[l.ID], kind: nameLong})
 					}

@@ -407,6 +407,9 @@ func (l *licenses) clause(s string) (c clause, ok bool) {
 			c.near = true
 			continue
 		}
+		if strings.HasPrefix(l.all[m.name].ID, "LicenseRef-") && !l.inContext(s, m) {
+			continue
+		}
 		if !slices.Contains(c.found, int(m.name)) {
 			c.found = append(c.found, int(m.name))
 		}
@@ -447,6 +450,22 @@ func (l *licenses) clause(s string) (c clause, ok bool) {
 		}
 	}
 	return c, c.says() || c.scope != 0
+}
+
+// inContext reports whether the name of a license that is also a model's or a
+// company's ("GLM-4", "Tencent", "Llama") stands as a license: beside the word, or
+// for itself.
+func (l *licenses) inContext(s string, m match) bool {
+	before, after := strings.ToLower(s[clean(s, max(0, m.start-40)):m.start]), strings.ToLower(s[m.end:clean(s, min(len(s), m.end+20))])
+	if strings.Contains(before, "unlike ") {
+		return false
+	}
+	for _, w := range []string{"licen", "lisen", "terms", "agreement", "under "} {
+		if strings.Contains(before, w) || strings.Contains(after, w) || strings.Contains(strings.ToLower(s[m.start:m.end]), w) {
+			return true
+		}
+	}
+	return wordsOf(without(s, []match{m})).count() <= 2
 }
 
 // nearMatch reports whether what stands around a license's name makes it another

@@ -38,6 +38,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"seedcorn/feeds"
 	"seedcorn/feeds/registry"
@@ -113,7 +114,23 @@ func (t *Tagger) Tag(it feeds.Item) feeds.Tags {
 		}
 		artifacts = append(artifacts, a)
 	}
-	return Summarize(labs, artifacts, nil)
+	tags := Summarize(labs, artifacts, nil)
+	for _, l := range tags.Labs {
+		observe(l.Evidence, it.Seen)
+	}
+	for _, a := range tags.Artifacts {
+		observe(a.Evidence, it.Seen)
+	}
+	return tags
+}
+
+// observe dates evidence: what we know is from when we saw the item.
+func observe(es []feeds.Evidence, seen time.Time) {
+	for i := range es {
+		if es[i].ObservedAt.IsZero() {
+			es[i].ObservedAt = seen
+		}
+	}
 }
 
 func cut(s string) string {
