@@ -87,7 +87,7 @@ func Story(s digest.Story) message.Story {
 	}
 	var notes []string
 	for _, e := range s.Changes {
-		notes = append(notes, e.Detail)
+		notes = append(notes, EventWords(e))
 	}
 	out.Note = strings.Join(notes, "; ")
 	return out
@@ -182,7 +182,7 @@ var cautions = []struct {
 	{feeds.FlagBrand, "name must be shown"},
 	{feeds.FlagNoDerivatives, "no derivatives"},
 	{feeds.FlagTerms, "further conditions"},
-	{feeds.FlagConflict, "sources disagree, strictest shown"},
+	{feeds.FlagConflict, "terms differ, strictest shown"},
 	{feeds.FlagCopyleft, "copyleft"},
 	{feeds.FlagGatedAuto, "contact data asked for"},
 	{feeds.FlagNotOSI, "not OSI-approved"},
@@ -439,11 +439,7 @@ func Why(w digest.Work, corrections []digest.Correction, looked []Lookup) messag
 		add(message.Heading{Level: 2, Text: "History"})
 		var l message.List
 		for _, e := range w.Events {
-			text := day(e.At) + " " + string(e.Kind)
-			if e.Detail != "" {
-				text += ": " + e.Detail
-			}
-			l.Items = append(l.Items, message.Plain(text))
+			l.Items = append(l.Items, message.Plain(day(e.At)+": "+EventWords(e)))
 		}
 		add(l)
 	}
@@ -468,6 +464,35 @@ func Why(w digest.Work, corrections []digest.Correction, looked []Lookup) messag
 	}
 	add(l)
 	return doc
+}
+
+// EventWords say what happened to a work.
+func EventWords(e digest.Event) string {
+	switch e.Kind {
+	case digest.EventRelicensed:
+		return fmt.Sprintf("%s relicensed: %s → %s", e.Detail, termsWords(e.From), termsWords(e.To))
+	case digest.EventRevised:
+		return fmt.Sprintf("the paper was revised: %s → %s", e.From, e.To)
+	}
+	words := string(e.Kind)
+	if e.What != "" {
+		words += " " + e.What
+	}
+	if e.From != "" || e.To != "" {
+		words += fmt.Sprintf(": %s → %s", e.From, e.To)
+	}
+	if e.Detail != "" {
+		words += " (" + e.Detail + ")"
+	}
+	return words
+}
+
+func termsWords(s string) string {
+	license, class := digest.SplitTerms(s)
+	if license == "" {
+		return "no license"
+	}
+	return LicenseName(license) + " (" + class + ")"
 }
 
 // A Lookup is a question that was, or was not, asked of a service about a work.

@@ -46,3 +46,10 @@ func (r *Ingested) Add(other Ingested) {
 	r.Merged += other.Merged
 	r.Changes += other.Changes
 }
+
+// An Answer is what is kept of a question that a service was asked about a work.
+type Answer struct {
+	Words   string // what came of it, in a few words for people
+	Fetched time.Time
+	Expires time.Time // when to ask again; zero: never
+}

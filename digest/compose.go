@@ -287,6 +287,9 @@ func story(w Work, plan Plan, names map[feeds.SourceID]string) Story {
 	also := func(name, url string) {
 		if c := feeds.CanonicalURL(url); url != "" && !seen[c] && len(s.Also) < maxAlso {
 			seen[c] = true
+			if slices.ContainsFunc(s.Also, func(l StoryLink) bool { return l.Name == name }) {
+				name = url[strings.LastIndexByte(strings.TrimRight(url, "/"), '/')+1:] // a second repository goes by its own name
+			}
 			s.Also = append(s.Also, StoryLink{Name: name, URL: url})
 		}
 	}
@@ -317,6 +320,9 @@ func siteName(url, otherwise string) string {
 	}
 	switch k.Scheme {
 	case feeds.KeyArXiv:
+		if _, _, page := feeds.ArXivID(url); !page {
+			return "Hugging Face papers"
+		}
 		return "arXiv"
 	case feeds.KeyHF:
 		return "Hugging Face"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"seedcorn/feeds"
+	"seedcorn/feeds/registry"
 )
 
 // Windows within which two entries may be about one work. Labs put weights up
@@ -80,7 +81,7 @@ func Resolve(e Entry, candidates []Candidate) Resolution {
 			continue
 		}
 		apart := date.Sub(c.First).Abs()
-		strangers := len(labs) > 0 && len(c.Labs) > 0 && !overlap(labs, c.Labs)
+		strangers := strange(labs, c.Labs)
 		switch {
 		case c.Key.Scheme == feeds.KeyTitle:
 			if !c.Key.Claim && !c.WorkClaims && !strangers && apart <= windowTitle {
@@ -115,7 +116,7 @@ func Resolve(e Entry, candidates []Candidate) Resolution {
 		if p.Work == r.Join || slices.Contains(r.Merge, p.Work) || p.rule == RuleSameTitle || contradicts(owned, p.Owned) {
 			continue
 		}
-		if strangers := len(best.Labs) > 0 && len(p.Labs) > 0 && !overlap(best.Labs, p.Labs); strangers && p.rule != RuleSameKey {
+		if strange(best.Labs, p.Labs) && p.rule != RuleSameKey {
 			continue
 		}
 		r.Merge = append(r.Merge, p.Work)
@@ -150,8 +151,28 @@ func countedLabs(as []feeds.Attribution) []feeds.LabID {
 	return out
 }
 
-func overlap[T comparable](a, b []T) bool {
-	return slices.ContainsFunc(a, func(x T) bool { return slices.Contains(b, x) })
+// strange reports whether two works are known to be of different houses: no lab
+// of the one is, or belongs with, a lab of the other. A lab and its company are one
+// house (Qwen and Alibaba, Cohere Labs and Cohere).
+func strange(a, b []feeds.LabID) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(a, func(x feeds.LabID) bool {
+		return slices.ContainsFunc(b, func(y feeds.LabID) bool { return x == y || house(x) == house(y) })
+	})
+}
+
+// house is the ultimate parent of a lab.
+func house(id feeds.LabID) feeds.LabID {
+	for range 10 { // the registry's check refuses cycles; an operator's own file may hold one
+		l, ok := registry.Default().Lab(id)
+		if !ok || l.Parent == "" {
+			break
+		}
+		id = l.Parent
+	}
+	return id
 }
 
 // crockford is the alphabet of Crockford's base 32, lower case: no i, l, o or u,

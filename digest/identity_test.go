@@ -104,6 +104,12 @@ func TestResolve(t *testing.T) {
 			Resolution{},
 		},
 		{
+			"a post of the company about the weights of its lab",
+			entry(day(3), "alibaba", "url:https://example.org/qwen", "?hf:qwen/qwen3-8b"),
+			map[WorkID]Entry{"w1": entry(january, "qwen", "hf:qwen/qwen3-8b")},
+			Resolution{Join: "w1", Via: feeds.Key{Scheme: feeds.KeyHF, Value: "qwen/qwen3-8b", Claim: true}, Rule: RuleClaimed},
+		},
+		{
 			"a second paper links to the same repository",
 			entry(day(30), "", "arxiv:2502.00001", "?github:deepseek-ai/deepseek-r1"),
 			map[WorkID]Entry{"w1": paper},

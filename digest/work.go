@@ -96,23 +96,26 @@ func Fold(entries []Entry, corrections []Correction, events []Event) Work {
 
 // naming orders entries by how well they name the work, best first.
 func naming(it feeds.Item) int {
+	_, _, arxiv := feeds.ArXivID(it.URL)
 	switch {
-	case it.Kind == feeds.ItemPaper:
+	case it.Kind == feeds.ItemPaper && arxiv:
 		return 0
-	case it.Kind == feeds.ItemPost && it.Publisher != "":
+	case it.Kind == feeds.ItemPaper:
 		return 1
-	case it.Kind == feeds.ItemModel:
+	case it.Kind == feeds.ItemPost && it.Publisher != "":
 		return 2
-	case it.Kind == feeds.ItemDataset:
+	case it.Kind == feeds.ItemModel:
 		return 3
-	case it.Kind == feeds.ItemRepo:
+	case it.Kind == feeds.ItemDataset:
 		return 4
-	case it.Kind == feeds.ItemRelease:
+	case it.Kind == feeds.ItemRepo:
 		return 5
+	case it.Kind == feeds.ItemRelease:
+		return 6
 	case it.Kind == feeds.ItemLookup:
-		return 7
+		return 8
 	}
-	return 6
+	return 7
 }
 
 func artifactOrder(k feeds.ArtifactKind) int {
@@ -346,7 +349,6 @@ func Changes(old, edited Entry, at time.Time) []Event {
 		events = append(events, Event{
 			At: at, Kind: EventRevised, Item: edited.Item.ID, What: edited.Item.URL,
 			From: fmt.Sprintf("v%d", old.Item.Version), To: fmt.Sprintf("v%d", edited.Item.Version),
-			Detail: fmt.Sprintf("version %d of the paper", edited.Item.Version),
 		})
 	}
 	for _, was := range old.Tags.Artifacts {
@@ -365,19 +367,22 @@ func Changes(old, edited Entry, at time.Time) []Event {
 		}
 		events = append(events, Event{
 			At: at, Kind: EventRelicensed, Item: edited.Item.ID, What: was.URL,
-			From: terms(was), To: terms(is),
-			Detail: fmt.Sprintf("%s relicensed: %s → %s", was.Kind, terms(was), terms(is)),
+			From: terms(was), To: terms(is), Detail: string(was.Kind),
 		})
 	}
 	return events
 }
 
-// terms says under what an artifact is to be had: "MIT (open-weights)".
+// terms says under what an artifact is to be had: "MIT (open-weights)", and
+// "(unknown)" for one without a license. See [SplitTerms].
 func terms(a feeds.ArtifactTag) string {
-	if a.License == "" {
-		return "no license (" + a.Openness.String() + ")"
-	}
-	return a.License + " (" + a.Openness.String() + ")"
+	return strings.TrimSpace(a.License + " (" + a.Openness.String() + ")")
+}
+
+// SplitTerms takes an [EventRelicensed]'s From or To apart.
+func SplitTerms(s string) (license, class string) {
+	license, class, _ = strings.Cut(strings.TrimSuffix(s, ")"), "(")
+	return strings.TrimSpace(license), class
 }
 
 // SubjectOf flattens a work to what a query can speak of.

@@ -148,7 +148,7 @@ func TestChanges(t *testing.T) {
 		{"an older version seen late", e(3), e(1), nil},
 		{"a new license", e(0, weights(u, "LicenseRef-msr", feeds.Restricted)), e(0, weights(u+"/", "MIT", feeds.OpenWeights)), []string{"relicensed LicenseRef-msr (restricted)>MIT (open-weights)"}},
 		{"a license that becomes known", e(0, weights(u, "", feeds.Unknown)), e(0, weights(u, "MIT", feeds.OpenWeights)), nil},
-		{"a license that is taken away", e(0, weights(u, "MIT", feeds.OpenWeights)), e(0, weights(u, "", feeds.Unknown)), []string{"relicensed MIT (open-weights)>no license (unknown)"}},
+		{"a license that is taken away", e(0, weights(u, "MIT", feeds.OpenWeights)), e(0, weights(u, "", feeds.Unknown)), []string{"relicensed MIT (open-weights)>(unknown)"}},
 		{"a gate", e(0, weights(u, "MIT", feeds.OpenWeights)), e(0, weights(u, "MIT", feeds.Restricted, feeds.FlagGatedManual)), []string{"relicensed MIT (open-weights)>MIT (restricted)"}},
 		{"an artifact that is gone", e(0, weights(u, "MIT", feeds.OpenWeights)), e(0), nil},
 	} {

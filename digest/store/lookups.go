@@ -9,30 +9,24 @@ import (
 	"slices"
 	"time"
 
+	"seedcorn/digest"
 	"seedcorn/feeds"
 )
 
-// An Answer is what is kept of a question that a service was asked.
-type Answer struct {
-	Words   string // in a few words, for people
-	Fetched time.Time
-	Expires time.Time // when to ask again; zero: never
-}
-
 // Answered returns the last answer to a question, expired or not, or [ErrNotFound].
-func (db *DB) Answered(ctx context.Context, name string) (Answer, error) {
-	var a Answer
+func (db *DB) Answered(ctx context.Context, name string) (digest.Answer, error) {
+	var a digest.Answer
 	var fetched, expires int64
 	err := first(ctx, db, "SELECT words, fetched, expires FROM lookups WHERE name = $1", []any{clean(name)}, &a.Words, &fetched, &expires)
 	if err != nil {
-		return Answer{}, fmt.Errorf("look-up %s: %w", name, explain(err))
+		return digest.Answer{}, fmt.Errorf("look-up %s: %w", name, explain(err))
 	}
 	a.Fetched, a.Expires = fromMillis(fetched), fromMillis(expires)
 	return a, nil
 }
 
 // Answer keeps an answer in place of an earlier one to the same question.
-func (db *DB) Answer(ctx context.Context, name string, a Answer) error {
+func (db *DB) Answer(ctx context.Context, name string, a digest.Answer) error {
 	return db.update(ctx, "storing look-up "+name, func(t *tx) error {
 		_, err := t.exec(ctx, `INSERT INTO lookups (name, words, fetched, expires) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (name) DO UPDATE SET words = excluded.words, fetched = excluded.fetched, expires = excluded.expires`,

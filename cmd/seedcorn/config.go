@@ -1,0 +1,228 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// secret is a token or password. It prints as <redacted>, whoever prints it.
+type secret string
+
+func (secret) String() string                  { return "<redacted>" }
+func (secret) GoString() string                { return "<redacted>" }
+func (secret) MarshalText() ([]byte, error)    { return []byte("<redacted>"), nil }
+func (s *secret) UnmarshalText(b []byte) error { *s = secret(strings.TrimSpace(string(b))); return nil }
+func (s secret) reveal() string                { return string(s) }
+
+// config is everything that the environment decides. Sources, topics and
+// subscriptions are in the database. Every variable has a twin that ends in _FILE
+// and names a file to read the value from, for secrets that are mounted.
+type config struct {
+	DatabaseURL string `env:"DATABASE_URL" help:"where works are kept: sqlite:PATH or postgres://…"`
+
+	AllowPrivate bool   `env:"ALLOW_PRIVATE_NETWORKS" help:"let sources be on private addresses (true or false)"`
+	Contact      string `env:"CONTACT" envDefault:"https://github.com/seedcorn/seedcorn" help:"URL or e-mail that our requests carry, so that a site can reach you"`
+
+	Zone    string `env:"ZONE" envDefault:"UTC" help:"IANA time zone of periods and new subscriptions"`
+	Cadence string `env:"CADENCE" envDefault:"Mondays at 9" help:"when the digest in the terminal is due"`
+
+	ArXivRSS    string `env:"ARXIV_RSS_URL" envDefault:"https://rss.arxiv.org" help:"base URL of arXiv's listings"`
+	ArXivAPI    string `env:"ARXIV_API_URL" envDefault:"https://export.arxiv.org" help:"base URL of arXiv's API"`
+	ArXivPages  string `env:"ARXIV_PAGES_URL" envDefault:"https://arxiv.org" help:"base URL of arXiv's pages, for affiliations"`
+	HuggingFace string `env:"HUGGINGFACE_URL" envDefault:"https://huggingface.co" help:"base URL of Hugging Face"`
+	HFToken     secret `env:"HUGGINGFACE_TOKEN" help:"Hugging Face token; more requests are allowed with one"`
+	GitHub      string `env:"GITHUB_URL" envDefault:"https://api.github.com" help:"base URL of GitHub's API"`
+	GitHubToken secret `env:"GITHUB_TOKEN" help:"GitHub token; more requests are allowed with one"`
+	OpenAlex    string `env:"OPENALEX_URL" envDefault:"https://api.openalex.org" help:"base URL of OpenAlex"`
+	OpenAlexKey secret `env:"OPENALEX_KEY" help:"OpenAlex key; without one OpenAlex is not asked"`
+
+	Lookups bool   `env:"LOOKUPS" envDefault:"true" help:"look up affiliations and licenses that feeds do not carry (true or false)"`
+	Listen  string `env:"LISTEN" envDefault:"127.0.0.1:8080" help:"address of the health page"`
+
+	LogFormat string `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
+	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+}
+
+const prefix = "SEEDCORN_"
+
+const defaultListen = "127.0.0.1:8080"
+
+func loadConfigFromProcess() (config, error) { return loadConfig(os.Environ()) }
+
+// foreign are variables with our prefix that tests read.
+const foreign = prefix + "TEST_"
+
+// loadConfig reads the environment. All faults come back at once, each naming its
+// variable; a variable with our prefix that is not known is one.
+func loadConfig(environ []string) (config, error) {
+	vars := map[string]string{}
+	var faults []error
+	known := map[string]bool{}
+	for _, f := range configFields() {
+		known[f.name] = true
+	}
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(name, prefix) || strings.HasPrefix(name, foreign) {
+			continue
+		}
+		plain, fromFile := strings.CutSuffix(name, "_FILE")
+		switch {
+		case known[name]:
+			vars[name] = value
+		case fromFile && known[plain]:
+			b, err := os.ReadFile(value)
+			if err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", name, err))
+				continue
+			}
+			vars[plain] = strings.TrimSpace(string(b))
+		default:
+			fault := fmt.Errorf("%s: not a variable of seedcorn's", name)
+			if near := nearest(name, known); near != "" {
+				fault = fmt.Errorf("%w; did you mean %s?", fault, near)
+			}
+			faults = append(faults, fault)
+		}
+	}
+	var c config
+	if err := env.ParseWithOptions(&c, env.Options{Prefix: prefix, Environment: vars}); err != nil {
+		var all env.AggregateError
+		if errors.As(err, &all) {
+			for _, e := range all.Errors {
+				var p env.ParseError
+				if errors.As(e, &p) {
+					faults = append(faults, fmt.Errorf("%s: %w", prefix+fieldVar(p.Name), p.Err))
+					continue
+				}
+				faults = append(faults, e)
+			}
+		} else {
+			faults = append(faults, err)
+		}
+	}
+	faults = append(faults, c.check()...)
+	if len(faults) > 0 {
+		slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+		return c, &usageError{fmt.Errorf("configuration: %w", errors.Join(faults...)), "seedcorn help environment lists every variable"}
+	}
+	return c, nil
+}
+
+func (c *config) check() (faults []error) {
+	for _, v := range []struct{ name, url string }{
+		{"ARXIV_RSS_URL", c.ArXivRSS}, {"ARXIV_API_URL", c.ArXivAPI}, {"ARXIV_PAGES_URL", c.ArXivPages},
+		{"HUGGINGFACE_URL", c.HuggingFace}, {"GITHUB_URL", c.GitHub}, {"OPENALEX_URL", c.OpenAlex},
+	} {
+		if u, err := url.Parse(v.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			faults = append(faults, fmt.Errorf("%s%s: %q is not an http or https URL", prefix, v.name, v.url))
+		}
+	}
+	if _, err := time.LoadLocation(c.Zone); err != nil {
+		faults = append(faults, fmt.Errorf("%sZONE: %q is not an IANA time zone such as Europe/Paris", prefix, c.Zone))
+	}
+	if !slices.Contains([]string{"text", "json"}, c.LogFormat) {
+		faults = append(faults, fmt.Errorf("%sLOG_FORMAT: %q is neither text nor json", prefix, c.LogFormat))
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
+		faults = append(faults, fmt.Errorf("%sLOG_LEVEL: %q is none of debug, info, warn, error", prefix, c.LogLevel))
+	}
+	if c.DatabaseURL == "" {
+		dir, err := dataDir()
+		if err != nil {
+			return append(faults, fmt.Errorf("%sDATABASE_URL: not set, and %w", prefix, err))
+		}
+		c.DatabaseURL = "sqlite:" + filepath.Join(dir, "seedcorn.db")
+	}
+	scheme, rest, _ := strings.Cut(c.DatabaseURL, ":")
+	if rest == "" || !slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme) {
+		faults = append(faults, fmt.Errorf("%sDATABASE_URL: want sqlite:PATH or postgres://…", prefix))
+	}
+	return faults
+}
+
+// dataDir is where a user's data belongs: the XDG base directory for data
+// (https://specifications.freedesktop.org/basedir-spec/latest/), else the system's
+// directory for configuration.
+func dataDir() (string, error) {
+	if d := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "seedcorn"), nil
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		if fi, err := os.Stat(filepath.Join(home, ".local")); err == nil && fi.IsDir() {
+			return filepath.Join(home, ".local", "share", "seedcorn"), nil
+		}
+	}
+	d, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the user's data directory: %w", err)
+	}
+	return filepath.Join(d, "seedcorn"), nil
+}
+
+// A configField describes one variable, for the help.
+type configField struct{ name, value, help string }
+
+func configFields() []configField {
+	var out []configField
+	for f := range fields(reflect.TypeFor[config]()) {
+		out = append(out, configField{prefix + f.Tag.Get("env"), f.Tag.Get("envDefault"), f.Tag.Get("help")})
+	}
+	return out
+}
+
+func fieldVar(field string) string {
+	f, _ := reflect.TypeFor[config]().FieldByName(field)
+	return f.Tag.Get("env")
+}
+
+func fields(t reflect.Type) func(func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			if !yield(t.Field(i)) {
+				return
+			}
+		}
+	}
+}
+
+// nearest returns the known name that differs least from name, if it differs
+// little enough to be a slip.
+func nearest(name string, known map[string]bool) string {
+	best, least := "", 1+len(name)/4
+	for k := range known {
+		if d := distance(name, k); d < least || d == least && best != "" && k < best {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

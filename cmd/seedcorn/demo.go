@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seedcorn/bot"
+	"seedcorn/cmd/seedcorn/internal/demosite"
+	"seedcorn/digest"
+	"seedcorn/digest/store"
+	"seedcorn/feeds"
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	var once bool
+	var format string
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "see the main job with no token, no network and no set-up",
+		Long: `Start a site on this machine that replays four weeks of real releases (real labs,
+titles, ids and licenses; our own words; dates moved to the last four weeks), pull its
+feeds as seedcorn pulls any, and print this week's digest. Then ask it things.
+
+Nothing leaves this machine and nothing stays on it.`,
+		Example: "  seedcorn demo\n  seedcorn demo --once --format html > digest.html",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.demo(c.Context(), format, once)
+		},
+	}
+	c.Flags().BoolVar(&once, "once", false, "print the digest and exit")
+	c.Flags().StringVar(&format, "format", "text", "text, markdown, html or json")
+	complete(c, "format", formats...)
+	return c
+}
+
+func (a *app) demo(ctx context.Context, format string, once bool) (err error) {
+	now := a.now()
+	site := demosite.New(now)
+	base, stop, err := site.Start(ctx)
+	if err != nil {
+		return fmt.Errorf("starting the demo's site: %w", err)
+	}
+	defer stop()
+	dir, err := os.MkdirTemp("", "seedcorn-demo-")
+	if err != nil {
+		return fmt.Errorf("making room for the demo: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	w, err := a.openWith(ctx, demoConfig(base, filepath.Join(dir, "demo.db")))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	w.manners = 20 * time.Millisecond // arXiv's three seconds are arXiv's; this site is our own
+
+	sources := demosite.Sources(base)
+	for _, s := range sources {
+		if err := w.db.PutSource(ctx, s); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(a.errs, "Replaying four weeks of releases on %s\n", base)
+	// The second visit finds what changed since the first: a license.
+	for i := range 2 {
+		if i > 0 {
+			site.Advance()
+		}
+		step, done := a.meter(len(sources), "pulling")
+		round, err := w.pullAll(ctx, sources, step)
+		done()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.errs, "Visit %d: %d sources, %d entries, %d works begun, %d joined a known work, %d changes; could not read %d\n",
+			i+1, round.Sources, round.Items, round.Works, round.Joined, round.Changes, len(round.Failed))
+	}
+	fmt.Fprintln(a.errs)
+	period := digest.Period{From: now.Add(-7 * 24 * time.Hour), To: now.Add(time.Minute)}
+	d, err := w.compose(ctx, "This week in open research", "", period, digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}, now)
+	if err != nil {
+		return err
+	}
+	if err := a.print(format, d); err != nil {
+		return err
+	}
+	if once || !isTerminal(a.out) || format != "text" {
+		return nil
+	}
+	return a.converse(ctx, w)
+}
+
+// demoConfig is a configuration that touches nothing but the demo's own site.
+func demoConfig(base, path string) config {
+	b := demosite.Bases(base)
+	return config{
+		DatabaseURL: "sqlite:" + path, AllowPrivate: true, Contact: "demo", Zone: "UTC", Cadence: "weekly",
+		ArXivRSS: b.ArXivRSS, ArXivAPI: b.ArXivAPI, ArXivPages: b.ArXivRSS, HuggingFace: b.HuggingFace, GitHub: b.GitHubAPI, OpenAlex: base,
+		Listen: defaultListen, LogFormat: "text", LogLevel: "warn",
+	}
+}
+
+// converse answers queries and "why ID" until the input ends.
+func (a *app) converse(ctx context.Context, w *world) error {
+	fmt.Fprint(a.out, "\nAsk it: a query such as  country:CN openness>=open-weights  or  why ID.  An empty line ends.\n")
+	lines := bufio.NewScanner(a.in)
+	for {
+		fmt.Fprint(a.out, "\n> ")
+		if !lines.Scan() || ctx.Err() != nil {
+			break
+		}
+		text := strings.TrimSpace(lines.Text())
+		if text == "" {
+			break
+		}
+		if err := a.answerLine(ctx, w, text); err != nil {
+			tell(a.out, err)
+		}
+	}
+	fmt.Fprintln(a.out, "\nFor the real feeds: seedcorn pull, then seedcorn digest.")
+	if err := lines.Err(); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+func (a *app) answerLine(ctx context.Context, w *world, text string) error {
+	if what, ok := strings.CutPrefix(text, "why "); ok {
+		work, err := w.findWork(ctx, what)
+		if err != nil {
+			return err
+		}
+		corrections, err := w.db.Corrections(ctx, work.ID)
+		if err != nil {
+			return err
+		}
+		looked, err := w.lookedUp(ctx, work)
+		if err != nil {
+			return err
+		}
+		return a.show("text", a.out, bot.Why(work, corrections, looked))
+	}
+	q, err := w.parse(ctx, text, a.now())
+	if err != nil {
+		return err
+	}
+	found, err := w.db.Search(ctx, q, store.Page{Limit: 8})
+	if err != nil {
+		return err
+	}
+	return a.show("text", a.out, bot.Results(text, found.Works, found.More != ""))
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seedcorn/bot"
+	"seedcorn/digest"
+	"seedcorn/digest/store"
+	"seedcorn/feeds"
+)
+
+func (a *app) searchCommand() *cobra.Command {
+	var asJSON, explain bool
+	var limit int
+	c := &cobra.Command{
+		Use:     "search QUERY",
+		Short:   "find works by words, country, lab, openness, license, date",
+		Long:    "Find works, newest first. seedcorn help query shows the language; --explain says a\nquery in plain English without searching.",
+		Example: "  seedcorn search 'reasoning country:CN,FR openness>=open-weights since:1mo'\n  seedcorn search --json 'license:MIT has:weights' --limit 100",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if limit <= 0 {
+				return usagef("a number of works, such as 20", "--limit %d finds nothing", limit)
+			}
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				text := strings.Join(args, " ")
+				q, err := w.parse(ctx, text, a.now())
+				if err != nil {
+					return err
+				}
+				if explain {
+					_, err := fmt.Fprintln(a.out, q.Explain())
+					return err
+				}
+				found, err := w.db.Search(ctx, q, store.Page{Limit: limit})
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return a.encodeWorks(found.Works)
+				}
+				return a.show("text", a.out, bot.Results(text, found.Works, found.More != ""))
+			})
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&asJSON, "json", false, "print JSON Lines, one work a line")
+	f.BoolVar(&explain, "explain", false, "say what the query asks for, in English")
+	f.IntVar(&limit, "limit", 20, "how many works at most")
+	return c
+}
+
+func (a *app) encodeWorks(works []digest.Work) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	for _, w := range works {
+		if err := enc.Encode(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) whyCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "why WORK",
+		Short:   "every tag of a work with its evidence, rule and date",
+		Long:    "Say why a work is tagged as it is. WORK is its id, or anything that identifies it:\nan arXiv id, a DOI, a URL, the name of a repository, or words of its title.",
+		Example: "  seedcorn why 2501.12948\n  seedcorn why huggingface.co/deepseek-ai/DeepSeek-R1",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				work, err := w.findWork(ctx, strings.Join(args, " "))
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return a.encodeWorks([]digest.Work{work})
+				}
+				corrections, err := w.db.Corrections(ctx, work.ID)
+				if err != nil {
+					return err
+				}
+				looked, err := w.lookedUp(ctx, work)
+				if err != nil {
+					return err
+				}
+				return a.show("text", a.out, bot.Why(work, corrections, looked))
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print the work as JSON")
+	return c
+}
+
+// findWork finds the one work that a person means. Several are an error that
+// names them.
+func (w *world) findWork(ctx context.Context, text string) (digest.Work, error) {
+	works, err := w.db.FindWork(ctx, text)
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return digest.Work{}, err
+	case len(works) == 0:
+		return digest.Work{}, hinted(fmt.Errorf("no work %q", text), "seedcorn search WORDS finds works and prints their ids")
+	case len(works) > 1:
+		var b strings.Builder
+		for _, x := range works[:min(5, len(works))] {
+			fmt.Fprintf(&b, "\n  %s  %s", x.ID, x.Title)
+		}
+		return digest.Work{}, hinted(fmt.Errorf("%q fits %d works:%s", text, len(works), b.String()), "say the id")
+	}
+	return works[0], nil
+}
+
+func (a *app) splitCommand() *cobra.Command {
+	var because string
+	c := &cobra.Command{
+		Use:     "split WORK ENTRY",
+		Short:   "undo a merge: take an entry out of a work again",
+		Long:    "Take an entry out of a work that it was wrongly joined to. It becomes a work of its\nown and is not joined again. ENTRY is its URL or id, as seedcorn why prints it.",
+		Example: "  seedcorn split w7k3m9q2xd https://example.org/post --because 'another model of that name'",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				work, err := w.findWork(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				i := slices.IndexFunc(work.Places, func(p digest.Place) bool {
+					return string(p.Item) == args[1] || feeds.CanonicalURL(p.URL) == feeds.CanonicalURL(args[1])
+				})
+				if i < 0 {
+					return hinted(fmt.Errorf("no entry %q in %s", args[1], work.ID), "seedcorn why "+string(work.ID)+" lists them")
+				}
+				if len(work.Places) == 1 {
+					return usagef("", "%s has only this entry", work.ID)
+				}
+				id, err := w.db.Split(ctx, work.ID, work.Places[i].Item, author(), because)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(a.out, "%s is now %s\n", work.Places[i].Title, id)
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&because, "because", "", "why, for the work's history")
+	return c
+}
+
+func (a *app) balanceCommand() *cobra.Command {
+	var text, since, until, rule, view, format string
+	var companies bool
+	c := &cobra.Command{
+		Use:   "balance",
+		Short: "works by country and openness, with the counting rule printed",
+		Long: `Count works by country and openness. The counting rule moves the answer by a third,
+so it is printed with every number; a ratio is given only where enough is known.`,
+		Example: "  seedcorn balance --since 3mo\n  seedcorn balance --rule lead --view control --companies --format json",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			how, err := counting(rule, view, companies)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(formats, format) {
+				return usagef("one of text, markdown, html, json", "no format %q", format)
+			}
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				now := a.now()
+				p, err := w.period(since, until, now)
+				if err != nil {
+					return err
+				}
+				q, err := w.parse(ctx, text, now)
+				if err != nil {
+					return err
+				}
+				works, err := w.db.WorksIn(ctx, p, q)
+				if err != nil {
+					return err
+				}
+				works = slices.DeleteFunc(works, func(x digest.Work) bool { return !p.Contains(x.First) })
+				b := digest.Count(works, how)
+				b.Registry = w.reg.Version()
+				if format == "json" {
+					enc := json.NewEncoder(a.out)
+					enc.SetIndent("", "  ")
+					return enc.Encode(b)
+				}
+				return a.show(format, a.out, bot.Balance(b))
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&text, "query", "q", "", "only works that match")
+	f.StringVar(&since, "since", "1mo", "beginning: 7d, 2w, 1mo, 2026-01-31")
+	f.StringVar(&until, "until", "", "end, exclusive (default: now)")
+	f.StringVar(&rule, "rule", "share", "share, any, lead or sole")
+	f.StringVar(&view, "view", "home", "home or control")
+	f.BoolVar(&companies, "companies", false, "count companies only")
+	f.StringVar(&format, "format", "text", "text, markdown, html or json")
+	complete(c, "rule", "share", "any", "lead", "sole")
+	complete(c, "view", "home", "control")
+	complete(c, "format", formats...)
+	return c
+}
+
+// lookedUp says what was asked of which service about a work, and what was not.
+func (w *world) lookedUp(ctx context.Context, work digest.Work) ([]bot.Lookup, error) {
+	var out []bot.Lookup
+	for _, q := range w.questions(work) {
+		l := bot.Lookup{What: q.About}
+		got, err := w.db.Answered(ctx, q.Name)
+		switch {
+		case err == nil:
+			l.At, l.Result = got.Fetched, got.Words
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		case q.Needless != "":
+			l.Result = q.Needless
+		case !w.cfg.Lookups:
+			l.Result = "look-ups are off: " + prefix + "LOOKUPS"
+		}
+		out = append(out, l)
+	}
+	if len(out) == 0 {
+		out = append(out, bot.Lookup{What: "nothing to look up: no arXiv id and no repository", At: time.Time{}})
+	}
+	return out, nil
+}

@@ -1,0 +1,330 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seedcorn/bot"
+	"seedcorn/digest"
+	"seedcorn/digest/jobs"
+	"seedcorn/feeds"
+)
+
+// terminalPlatform is where digests go when no chat is configured.
+const terminalPlatform = "terminal"
+
+func (a *app) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "run: pull every source when it is due, print every digest when it is due",
+		Long: `Run until interrupted. Every minute it looks into the database for what is due:
+sources to visit, questions to ask, digests to compose. What was due while it was
+down is caught up with; digests that were missed are merged into one. Without a chat
+configured each digest is written to the terminal.
+
+The health page is at ` + prefix + `LISTEN: /healthz answers while the process runs,
+/readyz while the database answers too.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.do(c.Context(), a.serve)
+		},
+	}
+}
+
+func (a *app) serve(ctx context.Context, w *world) error {
+	if err := w.seed(ctx); err != nil {
+		return err
+	}
+	if err := w.seedSubscription(ctx, a.now()); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", w.cfg.Listen)
+	if err != nil {
+		return hinted(fmt.Errorf("listening on %s: %w", w.cfg.Listen, err), "another seedcorn may be running; "+prefix+"LISTEN chooses another address")
+	}
+	var rung atomic.Int64 // Unix time of the last ring
+	server := &http.Server{Handler: healthPage(w, &rung), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	w.log.Info("serving", "health", "http://"+listener.Addr().String()+"/healthz", "version", buildVersion())
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			w.log.Error("health page ended", "error", err)
+			stop()
+		}
+	}()
+	err = jobs.Bell{Every: "1m", Log: w.log}.Run(ctx, func(ctx context.Context) {
+		rung.Store(a.now().Unix())
+		a.round(ctx, w)
+	})
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	w.log.Info("stopping")
+	return errors.Join(err, server.Shutdown(grace))
+}
+
+// round does all that is due now. Failures are logged: the next round finds what
+// was left undone.
+func (a *app) round(ctx context.Context, w *world) {
+	note := func(what string, err error) {
+		if err != nil && ctx.Err() == nil {
+			w.log.Error(what, "error", err)
+		}
+	}
+	sources, err := w.db.DueSources(ctx, a.now())
+	note("finding due sources", err)
+	if len(sources) > 0 {
+		p, err := w.puller(ctx, nil)
+		if err == nil {
+			var r jobs.Round
+			r, err = p.Pull(ctx, sources)
+			w.log.Info("pulled", "sources", r.Sources, "unchanged", r.Unchanged, "failed", len(r.Failed), "items", r.Items, "works", r.Works, "changes", r.Changes)
+			for _, f := range r.Failed {
+				w.log.Warn("source not read", "source", f.Source.ID, "error", f.Err)
+			}
+		}
+		note("pulling", err)
+	}
+	if w.cfg.Lookups && ctx.Err() == nil {
+		n, err := w.lookUp(ctx, a.now(), lookupsPerRound, nil)
+		note("looking up", err)
+		if n > 0 {
+			w.log.Info("looked up", "questions", n)
+		}
+	}
+	_, err = w.editions(a).Run(ctx, a.now())
+	note("composing", err)
+}
+
+// editions ties composing to the store and, as long as no chat is configured, to
+// the terminal.
+func (w *world) editions(a *app) *jobs.Editions {
+	return &jobs.Editions{
+		Ledger: w.db,
+		Compose: func(ctx context.Context, sub digest.Subscription, period digest.Period, missed int) (digest.Digest, error) {
+			d, err := w.compose(ctx, titleOf(sub, period), sub.Query, period, digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}, a.now())
+			d.Merged = missed
+			return d, err
+		},
+		Deliver: func(_ context.Context, id digest.DigestID, sub digest.Subscription, d digest.Digest) error {
+			w.log.Info("digest", "id", id, "subscription", sub.ID, "works", d.Numbers.Works, "platform", sub.Destination.Platform)
+			if sub.Destination.Platform != terminalPlatform {
+				return fmt.Errorf("no platform %q is configured", sub.Destination.Platform)
+			}
+			return a.show("text", a.out, bot.Digest(d))
+		},
+	}
+}
+
+// titleOf names a digest by what its reader would call the period.
+func titleOf(sub digest.Subscription, p digest.Period) string {
+	title := "Open research"
+	switch days := p.To.Sub(p.From).Hours() / 24; {
+	case days <= 1.1:
+		title = "Today in open research"
+	case days <= 8:
+		title = "This week in open research"
+	case days <= 32:
+		title = "This month in open research"
+	}
+	if name, ok := strings.CutPrefix(sub.Query, "topic:"); ok {
+		title += ": " + name
+	}
+	return title
+}
+
+// seedSubscription gives a new database the one subscription that needs no chat:
+// everything, weekly, to the terminal, beginning with the week before.
+func (w *world) seedSubscription(ctx context.Context, now time.Time) error {
+	subs, err := w.db.Subscriptions(ctx)
+	if err != nil || len(subs) > 0 {
+		return err
+	}
+	sub, err := w.newSubscription("", w.cfg.Cadence, w.cfg.Zone, now)
+	if err != nil {
+		return usagef("such as: Mondays at 9", "%sCADENCE: %v", prefix, err)
+	}
+	return w.db.PutSubscription(ctx, sub)
+}
+
+func (w *world) newSubscription(query, cadence, zone string, now time.Time) (digest.Subscription, error) {
+	c, err := jobs.ParseCadence(cadence, zone)
+	if err != nil {
+		return digest.Subscription{}, err
+	}
+	return digest.Subscription{
+		ID: digest.NewSubscriptionID(), Destination: digest.Destination{Platform: terminalPlatform},
+		Query: query, Cadence: c.String(), Zone: zone, Owner: author(), Created: now.UTC(),
+		Cursor: now.Add(-7 * 24 * time.Hour).UTC(), Next: c.Next(now),
+	}, nil
+}
+
+func (a *app) subscriptionsCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "subscriptions", Short: "who is told what, and when", Args: cobra.NoArgs,
+		Example: "  seedcorn subscriptions\n  seedcorn subscriptions add 'country:EU openness>=open-weights' --cadence 'Fridays at 16' --zone Europe/Paris",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				subs, err := w.db.Subscriptions(ctx)
+				if err != nil {
+					return err
+				}
+				t := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(t, "ID\tTO\tQUERY\tCADENCE\tOWNER\tNEXT\tLAST")
+				for _, s := range subs {
+					next := s.Next.Format("Mon 2 Jan 15:04 MST")
+					if s.PausedUntil.After(a.now()) {
+						next = "paused"
+					}
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", s.ID, s.Destination.Platform, orWord(s.Query, "everything"), s.Cadence, s.Zone, s.Owner, next, orWord(s.LastResult, "-"))
+				}
+				return t.Flush()
+			})
+		},
+	}
+	var cadence, zone string
+	add := &cobra.Command{
+		Use: "add [QUERY]", Short: "subscribe the terminal to a query or topic:NAME", Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				text := strings.Join(args, " ")
+				q, err := w.parse(ctx, text, a.now())
+				if err != nil {
+					return err
+				}
+				if zone == "" {
+					zone = w.cfg.Zone
+				}
+				sub, err := w.newSubscription(text, cadence, zone, a.now())
+				if err != nil {
+					return usagef("such as --cadence 'Mondays at 9' --zone Europe/Paris", "%v", err)
+				}
+				if err := w.db.PutSubscription(ctx, sub); err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(a.out, "subscribed (%s): %s; next %s\n", sub.ID, q.Explain(), sub.Next.Format("Mon 2 Jan 2006 15:04 MST"))
+				return err
+			})
+		},
+	}
+	add.Flags().StringVar(&cadence, "cadence", "weekly", "weekly, daily, weekdays, monthly, 'Mondays at 9', or five cron fields")
+	add.Flags().StringVar(&zone, "zone", "", "IANA time zone (default: "+prefix+"ZONE)")
+	remove := &cobra.Command{
+		Use: "remove ID…", Short: "end subscriptions", Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				for _, id := range args {
+					if err := w.db.DeleteSubscription(ctx, digest.SubscriptionID(id)); err != nil {
+						return hinted(err, "seedcorn subscriptions lists the ids")
+					}
+					fmt.Fprintln(a.out, "ended", id)
+				}
+				return nil
+			})
+		},
+	}
+	c.AddCommand(add, remove)
+	return c
+}
+
+func orWord(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// healthPage answers probes and people.
+func healthPage(w *world, rung *atomic.Int64) http.Handler {
+	mux := http.NewServeMux()
+	answer := func(rw http.ResponseWriter, status int, body map[string]any) {
+		rw.Header().Set("Content-Type", "application/json")
+		rw.Header().Set("Cache-Control", "no-store")
+		rw.WriteHeader(status)
+		_ = json.NewEncoder(rw).Encode(body) // the client may have left
+	}
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {
+		answer(rw, http.StatusOK, map[string]any{"status": "ok", "version": buildVersion()})
+	})
+	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+		defer cancel()
+		if err := w.db.Ping(ctx); err != nil {
+			w.log.Error("not ready", "error", err)
+			answer(rw, http.StatusServiceUnavailable, map[string]any{"status": "the database does not answer"})
+			return
+		}
+		answer(rw, http.StatusOK, map[string]any{"status": "ok", "last_round": time.Unix(rung.Load(), 0).UTC()})
+	})
+	return mux
+}
+
+func (a *app) healthCommand() *cobra.Command {
+	var url string
+	c := &cobra.Command{
+		Use: "health", Short: "ask a running seedcorn whether it is ready (for container health checks)", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if url == "" {
+				listen := defaultListen
+				if cfg, err := loadConfigFromProcess(); err == nil {
+					listen = cfg.Listen
+				}
+				host, port, err := net.SplitHostPort(listen)
+				if err != nil {
+					return usagef("host:port", "%sLISTEN: %v", prefix, err)
+				}
+				if host == "" || host == "0.0.0.0" || host == "::" {
+					host = "127.0.0.1"
+				}
+				url = "http://" + net.JoinHostPort(host, port) + "/readyz"
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), 5*time.Second)
+			defer cancel()
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+			if err != nil {
+				return usagef("", "%v", err)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return hinted(fmt.Errorf("asking: %w", err), "is seedcorn serve running?")
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("not ready: HTTP %d", resp.StatusCode)
+			}
+			_, err = fmt.Fprintln(a.out, "ready")
+			return err
+		},
+	}
+	c.Flags().StringVar(&url, "url", "", "the page to ask (default: /readyz at "+prefix+"LISTEN)")
+	return c
+}
+
+func (a *app) backupCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "backup FILE", Short: "copy the database while it is in use (SQLite)", Args: cobra.ExactArgs(1),
+		Long: "Copy the database to FILE, which must not exist, while seedcorn runs. To restore,\nstop seedcorn and point " + prefix + "DATABASE_URL at the copy. For PostgreSQL use pg_dump.",
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				if err := w.db.Backup(ctx, args[0]); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintln(a.out, "copied to", args[0])
+				return err
+			})
+		},
+	}
+}
