@@ -28,6 +28,7 @@ const (
 	cueOpening                  // the act: "open-sourcing", "open-sourced", "now open source"
 	cueLicense                  // "licensed under", "Apache 2.0"
 	cueAPI                      // "API"
+	cueHosted                   // "in preview", "generally available"
 )
 
 // cues finds the phrases at which prose is worth reading: most items have none and
@@ -44,6 +45,7 @@ func newCues() *cues {
 		cueOpening:   {"open sourcing", "open sourced", "open sources", "now open source", "open release"},
 		cueLicense:   {"license", "licensed", "licence", "licenced", "licensing", "apache 2 0", "mit licensed", "cc by"},
 		cueAPI:       {"api", "apis"},
+		cueHosted:    {"in beta", "in preview", "in public preview", "in private preview", "early preview", "research preview", "generally available"},
 	} {
 		for _, p := range phrases {
 			if id, ok := c.find.add(p, uint32(len(c.kind))); ok && int(id) == len(c.kind) {
@@ -56,7 +58,7 @@ func newCues() *cues {
 
 func (c *cues) in(text string, p part, out []cue) []cue {
 	// Most texts have no cue; a look for their letters is cheaper than their words.
-	if !strings.Contains(text, "pen") && !strings.Contains(text, "icen") && !strings.Contains(text, "API") && !strings.Contains(text, "pache") && !strings.Contains(text, "CC") {
+	if !strings.Contains(text, "pen") && !strings.Contains(text, "icen") && !strings.Contains(text, "API") && !strings.Contains(text, "pache") && !strings.Contains(text, "CC") && !strings.Contains(text, "review") && !strings.Contains(text, "eta") && !strings.Contains(text, "generally") {
 		return out
 	}
 	var buf [16]match
@@ -89,7 +91,7 @@ var howTo = map[string]bool{
 // Phrases by which a sentence releases something.
 var releaseCues = []string{
 	"introducing", "introduce", "introduces", "announcing", "announce", "announces", "releasing", "release", "releases", "released", "launching", "launch", "launches", "launched",
-	"unveiling", "unveil", "unveils", "meet", "we re releasing", "now available", "available today", "newly released", "is available", "are available", "sharing", "publishing",
+	"unveiling", "unveil", "unveils", "meet", "announced", "introduced", "unveiled", "now available", "available today", "newly released", "is available", "are available", "sharing", "publishing",
 	"proud to", "excited to", "we present", "we propose", "presents", "open sourcing",
 }
 
@@ -128,7 +130,7 @@ func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feed
 		if to-from > 600 {
 			from, to = clean(text, max(from, c.start-300)), clean(text, min(to, c.end+300))
 		}
-		if from == lastFrom[c.part] && c.kind != cueAPI && len(open) > 0 {
+		if from == lastFrom[c.part] && c.kind != cueAPI && c.kind != cueHosted && len(open) > 0 {
 			continue
 		}
 		if read++; read > 40 {
@@ -147,6 +149,8 @@ func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feed
 			a, ok = t.openThing(text, from, to, c, w, it)
 		case cueAPI:
 			a, ok = apiSentence(w)
+		case cueHosted:
+			a, ok = hostedSentence(w, c.part == inTitle)
 		}
 		if !ok {
 			continue
@@ -183,7 +187,7 @@ next:
 // licenseSentence reads a sentence that names a license for what it speaks of:
 // "available under the Apache 2.0 license".
 func (t *Tagger) licenseSentence(sentence string, w words) (feeds.ArtifactTag, bool) {
-	if w.has(notNow...) || w.has("trains on", "emits", "license agreement to", "licenses for", "one license", "per license", "licensing deal", "license plate", "site license") {
+	if w.has("recently", "previously", "third party", "will open", "plan to", "plans to", "in the future", "coming soon", "compatible with", "powered by", "inside") || w.has("trains on", "emits", "license agreement to", "licenses for", "one license", "per license", "licensing deal", "license plate", "site license") {
 		return feeds.ArtifactTag{}, false
 	}
 	ms := t.licenses.find.find(sentence, nil)
@@ -223,7 +227,8 @@ func openingSentence(after string, w words, title bool) (feeds.ArtifactTag, bool
 	if w.has(notNow...) {
 		return feeds.ArtifactTag{}, false
 	}
-	if !title && !w.has("we", "we re", "our", "re", "today", "is now open source", "now open source", "are open sourcing", "is open sourcing", "weve", "we ve") {
+	// An apostrophe joins: "we’re" is "were".
+	if !title && !w.has("we", "our", "today", "is now open source", "now open source", "are open sourcing", "is open sourcing", "weve", "were open sourcing", "were also open sourcing") {
 		return feeds.ArtifactTag{}, false
 	}
 	kind := feeds.Code
@@ -247,9 +252,6 @@ func openAs(kind feeds.ArtifactKind) feeds.ArtifactTag {
 // as new or as the publisher's: "introducing the best open-source model", "X is an
 // open-weight model for …" with X in the title.
 func (t *Tagger) openThing(text string, from, to int, c cue, w words, it *feeds.Item) (feeds.ArtifactTag, bool) {
-	if w.has(notNow...) {
-		return feeds.ArtifactTag{}, false
-	}
 	// The noun: among the words behind, before the phrase ends.
 	phrase := foldKey(text[c.start:c.end], false)
 	kind := feeds.ArtifactKind("")
@@ -274,19 +276,23 @@ func (t *Tagger) openThing(text string, from, to int, c cue, w words, it *feeds.
 			}
 		}
 	}
-	if kind == "" {
+	if kind == "" || wordsOf(text[from:clean(text, min(to, c.end+40))]).has(notNow...) {
 		return feeds.ArtifactTag{}, false
 	}
 	before := text[from:c.start]
 	wb := wordsOf(before)
 	fields := strings.Fields(string(wb))
-	ours := wb.has("our", "our most", "first", "the best")
+	near := words(" " + strings.Join(fields[max(0, len(fields)-4):], " ") + " ")
+	ours := near.has("our", "first", "the best") || !plural && w.has("implementation of our", "version of our")
 	presented := wb.has(releaseCues...)
 	// "X is an open-…": X is what the title names.
 	copular := false
 	for _, p := range []string{" is an ", " is a ", " is the ", " are two ", " are "} {
 		if i := strings.LastIndex(string(wb), p); i >= 0 && len(strings.Fields(string(wb)[i:])) <= 8 {
 			subject := strings.Fields(string(wb)[:i])
+			if words(string(wb)[i:]).has("against", "for", "of", "in", "on", "to", "by", "with", "from", "than") {
+				continue
+			}
 			if len(subject) > 0 && len(subject) <= 10 {
 				tw := wordsOf(it.Title)
 				for _, x := range subject {
@@ -297,11 +303,11 @@ func (t *Tagger) openThing(text string, from, to int, c cue, w words, it *feeds.
 			}
 		}
 	}
-	if c.part == inSummary && strings.HasSuffix(strings.TrimRight(string(wb), " "), "it s a") {
-		copular = true
+	for _, p := range []string{"its a", "its an", "it is a", "it is an"} {
+		copular = copular || wb.begins(p) && len(fields) <= 10
 	}
 	switch {
-	case ours && len(fields) <= 8, copular, presented && (!plural || ours):
+	case ours && len(fields) <= 12, copular, presented && (!plural || ours):
 		return openAs(kind), true
 	case len(fields) == 0 && c.part == inSummary && !plural && strings.HasPrefix(strings.TrimSpace(it.Summary), strings.TrimSpace(text[from:c.end])):
 		return openAs(kind), true
@@ -312,8 +318,12 @@ func (t *Tagger) openThing(text string, from, to int, c cue, w words, it *feeds.
 // apiSentence reads availability through an API: "available through our API
 // today".
 func apiSentence(w words) (feeds.ArtifactTag, bool) {
-	if w.has("open source", "open weight", "open weights", "weights", "compatible", "compatibility", "library", "how to", "documentation") {
+	if w.has("open source", "open weight", "open weights", "weights", "compatible", "compatibility", "library", "how to", "documentation", "gateway", "third party", "call") {
 		return feeds.ArtifactTag{}, false
+	}
+	api := feeds.ArtifactTag{Kind: feeds.Hosted, Openness: feeds.Closed, Flags: []feeds.Flag{feeds.FlagAPI}}
+	if w.begins("access the") || w.has("introducing a free api", "introducing our api", "introducing the api") || w.has("bringing", "coming") && w.has("to the") {
+		return api, true
 	}
 	i := strings.Index(string(w), " available ")
 	if i < 0 {
@@ -333,9 +343,24 @@ func apiSentence(w words) (feeds.ArtifactTag, bool) {
 			via = true
 		case "api", "apis":
 			if via {
-				return feeds.ArtifactTag{Kind: feeds.Hosted, Openness: feeds.Closed, Flags: []feeds.Flag{feeds.FlagAPI}}, true
+				return api, true
 			}
 		}
+	}
+	return feeds.ArtifactTag{}, false
+}
+
+// hostedSentence reads a preview or the general availability of a thing that its
+// maker runs: "an early preview of X, our most advanced model".
+func hostedSentence(w words, title bool) (feeds.ArtifactTag, bool) {
+	if w.has("open source", "open weight", "open weights", "weights", "feature", "support", "third party", "library") {
+		return feeds.ArtifactTag{}, false
+	}
+	released := w.has("introducing", "announcing", "launching", "now in preview", "unveil", "announce", "introduce", "today", "now")
+	ours := w.has("our") && w.has("model", "models", "assistant", "agent", "system")
+	general := w.has("generally available") && (w.has("model", "models") || w.has("stable"))
+	if released && (title || ours) || general && !w.has("will be") {
+		return feeds.ArtifactTag{Kind: feeds.Hosted, Openness: feeds.Closed, Flags: []feeds.Flag{feeds.FlagHosted}}, true
 	}
 	return feeds.ArtifactTag{}, false
 }
