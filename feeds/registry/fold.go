@@ -3,6 +3,7 @@ package registry
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -132,16 +133,17 @@ func FoldLicense(s string) string {
 func isVersion(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
 
 // NormalizeText folds a license text to its words, so that two copies that differ
-// in layout, quotes, case or copyright holder are equal: lower case, only letters
-// and digits, single spaces; lines that begin with "Copyright" or "©" and
-// "all rights reserved" left out. It follows the spirit of SPDX's matching
+// in layout, quotes, case, numbering or copyright holder are equal: lower case,
+// only letters and digits, single spaces; list markers, lines that name a
+// copyright holder and "all rights reserved" left out; the holder whose name the
+// BSD licenses forbid to use is "the copyright holder". It follows the spirit of SPDX's matching
 // guidelines (https://spdx.github.io/spdx-spec/v2.3/license-matching-guidelines-and-templates/)
 // but stays stricter: a word more or less is a different text.
 func NormalizeText(text string) string {
 	var b strings.Builder
 	b.Grow(len(text))
 	for line := range strings.Lines(text) {
-		f := Fold(line)
+		f := Fold(listMarker.ReplaceAllString(line, ""))
 		if f == "" || isCopyright(line, f) {
 			continue
 		}
@@ -150,8 +152,15 @@ func NormalizeText(text string) string {
 		}
 		b.WriteString(f)
 	}
-	return b.String()
+	return bsdHolder.ReplaceAllString(b.String(), "neither the name of the copyright holder nor the names of ${1}contributors")
 }
+
+// "1. ", "(a) ", "* " and "- " at the beginning of a line; and the clause of the
+// BSD licenses that names the holder, https://spdx.org/licenses/BSD-3-Clause.html.
+var (
+	listMarker = regexp.MustCompile(`^\s*(?:\(?[0-9]{1,2}[.)]|\(?[a-z][.)]|[*•-])\s+`)
+	bsdHolder  = regexp.MustCompile(`neither the names? of .{1,120}? nor the names of (its |any |their )?contributors`)
+)
 
 // isCopyright reports whether a line names a holder: it begins with the word or
 // the sign and goes on with a year, the sign or a bracketed placeholder. A clause
