@@ -23,7 +23,8 @@ var _ feeds.Collector = (*Collector)(nil)
 
 // NewCollector returns a collector that fetches with getter. Refine, which may be
 // nil, finishes the items of a kind of source; a kind that has a refiner is read as a
-// feed, whatever it is.
+// feed, whatever it is. The refiner of [feeds.KindArXiv] also finishes what arXiv wrote
+// in any other feed: a mirror of its listings, say.
 func NewCollector(getter feeds.Getter, refine map[feeds.SourceKind]Refiner) *Collector {
 	return &Collector{get: getter, refine: refine}
 }
@@ -51,7 +52,7 @@ func (c *Collector) Collect(ctx context.Context, src feeds.Source, last feeds.St
 		// Links are relative to where the document really was.
 		at := src
 		at.URL = resp.URL
-		if pull, err = ParseRefined(resp.Body, resp.Header.Get("Content-Type"), at, last, time.Now(), refine); err != nil {
+		if pull, err = parseDocument(resp.Body, resp.Header.Get("Content-Type"), at, last, time.Now(), refine, c.refine[feeds.KindArXiv]); err != nil {
 			return feeds.Pull{}, err
 		}
 		pull.State.Body = resp.Hash

@@ -50,14 +50,25 @@ func (r *reader) add(e entry) {
 	it.Published, it.Updated = r.dates(e)
 	it.Authors = r.names(e)
 	it.Categories = categories(e.Categories)
-	r.keys(&it, e)
+	refine := r.refine
+	if refine == nil && r.arxiv != nil && arxivEntry(it) {
+		refine, it.Kind = r.arxiv, feeds.ItemPaper
+	}
+	r.keys(&it, e, refine == nil)
 	if r.src.Kind == feeds.KindReleases {
 		release(&it)
 	}
-	if r.refine != nil && !r.refine(&it, r.extensions(e)) {
+	if refine != nil && !refine(&it, r.extensions(e)) {
 		return
 	}
 	r.items = append(r.items, it)
+}
+
+// arxivEntry reports whether arXiv itself wrote an entry, wherever it is served: its
+// listings and its API name entries by id and version, which nobody else does.
+func arxivEntry(it feeds.Item) bool {
+	_, version, ok := feeds.ArXivID(it.GUID)
+	return ok && version > 0
 }
 
 func kindOf(k feeds.SourceKind) feeds.ItemKind {
@@ -276,8 +287,9 @@ func categories(list []string) []string {
 }
 
 // keys gives the item the identifiers it owns, of its link and its title, and those
-// it claims in its text, with their artifacts.
-func (r *reader) keys(it *feeds.Item, e entry) {
+// it claims in its text, with their artifacts, if those are wanted: whoever knows a
+// service's extensions knows how it links, too.
+func (r *reader) keys(it *feeds.Item, e entry, wanted bool) {
 	own, ok := feeds.KeyOfURL(it.URL)
 	if ok {
 		it.Keys = append(it.Keys, own)
@@ -287,8 +299,8 @@ func (r *reader) keys(it *feeds.Item, e entry) {
 			it.Keys = append(it.Keys, feeds.Key{Scheme: feeds.KeyTitle, Value: v})
 		}
 	}
-	if r.refine != nil {
-		return // whoever knows the service's extensions knows how it links, too
+	if !wanted {
+		return
 	}
 	text := e.Content
 	if e.json != nil {

@@ -69,6 +69,12 @@ func Parse(body []byte, contentType string, src feeds.Source, last feeds.State, 
 
 // ParseRefined is [Parse] with a refiner for the items, which may be nil.
 func ParseRefined(body []byte, contentType string, src feeds.Source, last feeds.State, now time.Time, refine Refiner) (feeds.Pull, error) {
+	return parseDocument(body, contentType, src, last, now, refine, nil)
+}
+
+// parseDocument has two refiners: one for every entry, and one for entries that arXiv wrote
+// in a feed of which nobody said that it is arXiv's.
+func parseDocument(body []byte, contentType string, src feeds.Source, last feeds.State, now time.Time, refine, arxiv Refiner) (feeds.Pull, error) {
 	text, remark := toUTF8(body, contentType)
 	d, err := takeApart(text)
 	if err != nil {
@@ -99,7 +105,7 @@ func ParseRefined(body []byte, contentType string, src feeds.Source, last feeds.
 	pull.State.Entries = packHashes(hashes)
 
 	if len(fresh) > 0 {
-		r := reader{doc: d, src: src, now: now, refine: refine}
+		r := reader{doc: d, src: src, now: now, refine: refine, arxiv: arxiv}
 		r.head()
 		pull.Title = r.title
 		r.read(fresh)
@@ -180,6 +186,7 @@ type reader struct {
 	src    feeds.Source
 	now    time.Time
 	refine Refiner
+	arxiv  Refiner
 
 	title   string
 	base    *url.URL // what relative links are relative to
