@@ -271,6 +271,7 @@ func (w *draft) fold() {
 
 // happened adds to the work's history.
 func (w *draft) happened(e digest.Event) {
+	e.At = e.At.UTC().Truncate(time.Millisecond) // as it is stored
 	w.events = append(slices.Clone(w.events), e)
 	w.fresh = append(w.fresh, e)
 }

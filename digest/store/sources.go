@@ -55,7 +55,7 @@ func (db *DB) PutSources(ctx context.Context, sources []feeds.Source) error {
 				ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, url = excluded.url, site = excluded.site, title = excluded.title,
 					lab = excluded.lab, every = excluded.every, official = excluded.official, paused = excluded.paused`,
 				clean(string(s.ID)), string(s.Kind), clean(s.URL), clean(s.Site), clean(s.Title), clean(string(s.Lab)),
-				s.Every.Milliseconds(), flag(s.Official), flag(s.Paused)); err != nil {
+				s.Every.Milliseconds(), bit(s.Official), bit(s.Paused)); err != nil {
 				return err
 			}
 		}
@@ -130,7 +130,7 @@ func (db *DB) DeleteSource(ctx context.Context, id feeds.SourceID) error {
 
 // SetPaused pauses a source or lets it go on, or returns [ErrNotFound].
 func (db *DB) SetPaused(ctx context.Context, id feeds.SourceID, paused bool) error {
-	return db.one(ctx, "pausing source "+string(id), "UPDATE sources SET paused = $2 WHERE id = $1", string(id), flag(paused))
+	return db.one(ctx, "pausing source "+string(id), "UPDATE sources SET paused = $2 WHERE id = $1", string(id), bit(paused))
 }
 
 // one runs a statement that must change a row; [ErrNotFound] if it did not.
@@ -308,7 +308,7 @@ func saveHealth(ctx context.Context, t *tx, rows map[feeds.SourceID]*health) err
 		"($,$,$,$,$,$,$,$,$,$)", ` ON CONFLICT (source) DO UPDATE SET last_look = excluded.last_look, last_good = excluded.last_good,
 		last_item = excluded.last_item, failures = excluded.failures, trouble = excluded.trouble, words = excluded.words,
 		next_look = excluded.next_look, gone_since = excluded.gone_since, gone = excluded.gone`, list, func(h *health) []any {
-			return []any{string(h.source), h.lastLook, h.lastGood, h.lastItem, h.failures, h.trouble, clean(h.words), h.nextLook, h.goneSince, flag(h.gone)}
+			return []any{string(h.source), h.lastLook, h.lastGood, h.lastItem, h.failures, h.trouble, clean(h.words), h.nextLook, h.goneSince, bit(h.gone)}
 		})
 	if err != nil {
 		return err

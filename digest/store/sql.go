@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A tx is a transaction that prepares each statement once.
@@ -214,7 +215,7 @@ func fromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-func flag(b bool) int {
+func bit(b bool) int {
 	if b {
 		return 1
 	}
@@ -222,9 +223,18 @@ func flag(b bool) int {
 }
 
 // clean makes a stranger's string fit for a TEXT column: PostgreSQL takes neither
-// NUL nor invalid UTF-8.
+// NUL nor invalid UTF-8. What is not valid is replaced as JSON replaces it, so that
+// a key has one name before and after it was stored.
 func clean(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if r == 0 {
+			return -1
+		}
+		return r // U+FFFD for each byte that is not valid
+	}, s)
 }
 
 // encode writes JSON as we store it: without escapes for HTML, which nobody needs

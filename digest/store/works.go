@@ -88,7 +88,7 @@ func (db *DB) WorkByKey(ctx context.Context, k feeds.Key) (digest.Work, error) {
 const maxFound = 20
 
 func (db *DB) byKey(ctx context.Context, k feeds.Key, claims bool) ([]digest.Work, error) {
-	return db.worksOf(ctx, "SELECT work FROM work_keys WHERE name = $1 AND claim <= $2 ORDER BY claim, work LIMIT $3", keyName(k), flag(claims), maxFound)
+	return db.worksOf(ctx, "SELECT work FROM work_keys WHERE name = $1 AND claim <= $2 ORDER BY claim, work LIMIT $3", keyName(k), bit(claims), maxFound)
 }
 
 // FindWork returns the works that a person may mean by text: a work's id or its

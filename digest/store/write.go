@@ -255,7 +255,7 @@ func (d *desk) saveKeys(ctx context.Context, works []*draft) error {
 	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.name, b.name) })
 	return bulk(ctx, d.t, "INSERT INTO work_keys (name, work, claim) VALUES", "($,$,$)",
 		" ON CONFLICT (name, work) DO UPDATE SET claim = excluded.claim", rows, func(r row) []any {
-			return []any{r.name, r.work, flag(r.claim)}
+			return []any{r.name, r.work, bit(r.claim)}
 		})
 }
 

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"seedcorn/digest"
+	"seedcorn/digest/query"
+)
+
+// Benchmarks say what an operation costs; none of them judges. The large ones build
+// a database of -works works first, which takes a minute or so for each 200,000;
+// with -keep DIR it is built once and found again there.
+var (
+	benchWorks = flag.Int("works", 100_000, "works in the database that searches are measured on")
+	benchKeep  = flag.String("keep", "", "folder in which that database is kept (SQLite only)")
+)
+
+const batch = 2000 // entries, as package jobs gathers them
+
+// BenchmarkIngest stores new items in batches, and the same again.
+func BenchmarkIngest(b *testing.B) {
+	for _, engine := range []func(testing.TB) place{sqlitePlace, postgresPlace} {
+		p := engine(b)
+		b.Run(p.name+"/new", func(b *testing.B) {
+			db := engine(b).open(b)
+			entries := world(b.N, 1)
+			b.ResetTimer()
+			for part := range slices.Chunk(entries, batch) {
+				ingest(b, db, part...)
+			}
+		})
+		b.Run(p.name+"/known", func(b *testing.B) {
+			db := engine(b).open(b)
+			entries := world(20_000, 1)
+			for part := range slices.Chunk(entries, batch) {
+				ingest(b, db, part...)
+			}
+			b.ResetTimer()
+			for n := 0; n < b.N; n += batch {
+				at := n % len(entries)
+				ingest(b, db, entries[at:min(at+batch, at+b.N-n)]...)
+			}
+		})
+	}
+}
+
+// filled opens a database of -works works.
+func filled(b *testing.B, p place) *DB {
+	b.Helper()
+	if *benchKeep != "" && p.name == "sqlite" {
+		if err := os.MkdirAll(*benchKeep, 0o700); err != nil {
+			b.Fatal(err)
+		}
+		p.location = fmt.Sprintf("sqlite:%s/works-%d.db", *benchKeep, *benchWorks)
+	}
+	db := p.open(b)
+	n, err := db.CountItems(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if n == 0 {
+		entries := world(*benchWorks, 1)
+		began := time.Now()
+		for part := range slices.Chunk(entries, batch) {
+			ingest(b, db, part...)
+		}
+		b.Logf("%s: %d items stored in %v, %v each", p.name, len(entries), time.Since(began).Round(time.Millisecond), time.Since(began)/time.Duration(len(entries)))
+	}
+	if p.name == "postgres" {
+		if _, err := db.write.ExecContext(b.Context(), "VACUUM ANALYZE"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return db
+}
+
+// questions are what people ask: words as frequent as words are, filters, both.
+func questions(b *testing.B, n int) []query.Query {
+	r := rand.New(rand.NewPCG(3, 3))
+	zipf := rand.NewZipf(r, 1.1, 8, 60_000)
+	w := func() string { return word(zipf.Uint64()) }
+	filters := []string{"country:CN", "country:US,FR", "openness>=open-weights", "lab:mistral", "kind:paper", "kind:model", "-country:CN", "has:weights", "license:MIT", "category:cs.CL"}
+	f := func() string { return filters[r.IntN(len(filters))] }
+	out := make([]query.Query, n)
+	for i := range out {
+		var text string
+		switch r.IntN(10) {
+		case 0, 1:
+			text = w()
+		case 2, 3:
+			text = w() + " " + w()
+		case 4:
+			text = w() + " OR " + w()
+		case 5:
+			text = f() + " " + f()
+		case 6:
+			text = w() + " -" + w() + " " + f()
+		case 7:
+			text = `"` + w() + " " + w() + `" ` + f()
+		default:
+			text = w() + " " + f()
+		}
+		out[i] = parse(b, text)
+	}
+	return out
+}
+
+// percentiles reports the 50th and 99th percentile of times.
+func percentiles(b *testing.B, times []time.Duration) {
+	slices.Sort(times)
+	at := func(p float64) float64 {
+		return float64(times[min(len(times)-1, int(p*float64(len(times))))].Microseconds()) / 1000
+	}
+	b.ReportMetric(at(0.50), "p50-ms")
+	b.ReportMetric(at(0.99), "p99-ms")
+}
+
+// BenchmarkSearch asks 2,000 mixed questions for a page of ten.
+func BenchmarkSearch(b *testing.B) {
+	for _, engine := range []func(testing.TB) place{sqlitePlace, postgresPlace} {
+		p := engine(b)
+		b.Run(p.name, func(b *testing.B) {
+			db := filled(b, p)
+			qs := questions(b, 2000)
+			var times []time.Duration
+			var slow time.Duration
+			which := ""
+			for i := 0; b.Loop() || i < len(qs); i++ {
+				q := qs[i%len(qs)]
+				began := time.Now()
+				if _, err := db.Search(b.Context(), q, Page{Limit: 10}); err != nil {
+					b.Fatal(err)
+				}
+				took := time.Since(began)
+				if took > slow {
+					slow, which = took, q.Source()
+				}
+				times = append(times, took)
+			}
+			b.Logf("slowest: %v for %s", slow, which)
+			percentiles(b, times)
+		})
+	}
+}
+
+// BenchmarkWeek reads and composes a week.
+func BenchmarkWeek(b *testing.B) {
+	for _, engine := range []func(testing.TB) place{sqlitePlace, postgresPlace} {
+		p := engine(b)
+		b.Run(p.name, func(b *testing.B) {
+			db := filled(b, p)
+			end := t0.Add(time.Duration(*benchWorks) * time.Minute)
+			period := digest.Period{From: end.Add(-7 * 24 * time.Hour), To: end}
+			for _, text := range []string{"", "country:CN openness>=open-weights"} {
+				q := parse(b, text)
+				b.Run(strings.ReplaceAll("q="+text, " ", "+"), func(b *testing.B) {
+					n := 0
+					for b.Loop() {
+						works, err := db.WorksIn(b.Context(), period, q)
+						if err != nil {
+							b.Fatal(err)
+						}
+						d := digest.Compose(digest.Plan{Title: "This week", Period: period}, works, end)
+						n = d.Numbers.Works
+					}
+					b.ReportMetric(float64(n), "works")
+				})
+			}
+		})
+	}
+}
+
+// BenchmarkTally counts every work.
+func BenchmarkTally(b *testing.B) {
+	db := filled(b, sqlitePlace(b))
+	for b.Loop() {
+		var works []digest.Work
+		if err := db.Tally(b.Context(), digest.Period{}, func(w digest.Work) bool { works = append(works, w); return true }); err != nil {
+			b.Fatal(err)
+		}
+		digest.Count(works, digest.Counting{Rule: digest.RuleShare})
+	}
+}
+
+// BenchmarkOrganizations loads as many organizations as the Research Organization
+// Registry has.
+func BenchmarkOrganizations(b *testing.B) {
+	db := sqlitePlace(b).open(b)
+	for b.Loop() {
+		if _, err := db.ReplaceOrganizations(b.Context(), labs(120_000, nil)); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := db.Organizations(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkOpen opens a database that is there.
+func BenchmarkOpen(b *testing.B) {
+	p := sqlitePlace(b)
+	p.open(b)
+	for b.Loop() {
+		db, err := Open(context.Background(), p.location)
+		if err != nil {
+			b.Fatal(err)
+		}
+		db.Close()
+	}
+}

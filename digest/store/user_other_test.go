@@ -1,0 +1,7 @@
+//go:build !unix
+
+package store
+
+import "os/exec"
+
+func notRoot(*exec.Cmd, string) error { return nil }
