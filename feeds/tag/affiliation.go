@@ -70,6 +70,16 @@ func (t *Tagger) affiliation(raw string, at time.Time) []feeds.Attribution {
 			s, orgs, places, printed, where = c, co, cp, cc, cw
 		}
 	}
+	if n := len(places); printed != "" && n > 0 && places[n-1].kind == registry.StateAbb {
+		// "Delft, NL" is no Newfoundland: an institution's seat decides between the
+		// places that an abbreviation can mean.
+		for _, f := range orgs {
+			if home, _ := t.names.orgs[f.org].seat(at); home != printed && slices.Contains(places[n-1].also, home) {
+				printed = home
+				break
+			}
+		}
+	}
 	quote := clip(raw, maxQuote)
 	evidence := []feeds.Evidence{{Field: "affiliation", Quote: quote, Rule: "C2"}}
 
@@ -153,8 +163,8 @@ func siteOf(places []foundPlace, orgs []foundOrg, home feeds.Country) feeds.Coun
 		if p.country == home || slices.Contains(p.also, home) {
 			return ""
 		}
-		if len(p.also) == 0 && (p.kind == registry.City || p.kind == registry.State || p.kind == "") {
-			return p.country
+		if p.kind == registry.City || p.kind == registry.State || p.kind == registry.Nation || p.kind == "" {
+			return p.country // of several places of the name, the one it most likely means
 		}
 	}
 	return ""
@@ -242,14 +252,14 @@ func (t *Tagger) resolve(m match, s string, printed feeds.Country, places []foun
 		if o.caps && s[m.start:m.end] != strings.ToUpper(s[m.start:m.end]) {
 			return
 		}
-		if home, _ := t.names.orgs[o.org].seat(at); generic && printed != home {
+		if home, _ := t.names.orgs[o.org].seat(at); generic && printed != home && !(alone && o.kind == nameSure && printed == "" && agreeing(places, m, home)) {
 			return
 		}
 		switch o.kind {
 		case nameModel:
 			return
 		case nameAmbiguous:
-			if r, _ := utf8.DecodeRuneInString(s[m.start:]); unicode.IsLower(r) || !alone {
+			if r, _ := utf8.DecodeRuneInString(s[m.start:]); unicode.IsLower(r) || !alone && (t.names.orgs[o.org].kind != feeds.Company || !leads(s, m)) {
 				return
 			}
 		case nameAcronym:
@@ -306,6 +316,13 @@ func (t *Tagger) resolve(m match, s string, printed feeds.Country, places []foun
 	return best[0], true
 }
 
+// agreeing reports whether no place outside of a name lies elsewhere than home.
+func agreeing(places []foundPlace, m match, home feeds.Country) bool {
+	return !slices.ContainsFunc(places, func(p foundPlace) bool {
+		return (p.end <= m.start || p.start >= m.end) && p.country != home && !slices.Contains(p.also, home)
+	})
+}
+
 // Words that a company's or lab's name may carry without becoming another name.
 var corporate = map[string]bool{
 	"inc": true, "ltd": true, "llc": true, "corp": true, "corporation": true, "co": true, "company": true, "group": true, "limited": true, "ai": true, "research": true,
@@ -316,11 +333,7 @@ var corporate = map[string]bool{
 // segmentIs reports whether a name stands for itself between two commas, but for
 // words that names of companies carry.
 func segmentIs(s string, m match) bool {
-	from := strings.LastIndexAny(s[:m.start], ",(&/-@") + 1
-	to := len(s)
-	if i := strings.IndexAny(s[m.end:], ",)&/-@("); i >= 0 {
-		to = m.end + i
-	}
+	from, to := segment(s, m)
 	for _, part := range []string{s[from:m.start], s[m.end:to]} {
 		for _, w := range foldWords(part, true) {
 			if !corporate[w] && !isDigit(w[0]) {
@@ -329,6 +342,32 @@ func segmentIs(s string, m match) bool {
 		}
 	}
 	return true
+}
+
+// segment returns the bounds of what a name stands in between two commas, brackets
+// or the like.
+func segment(s string, m match) (from, to int) {
+	from, to = strings.LastIndexAny(s[:m.start], ",(&/-@")+1, len(s)
+	if i := strings.IndexAny(s[m.end:], ",)&/-@("); i >= 0 {
+		to = m.end + i
+	}
+	return from, to
+}
+
+// leads reports whether a name begins its segment and is followed by a few words in
+// capitals, as the teams of a company are named: "Amazon Prime Video".
+func leads(s string, m match) bool {
+	from, to := segment(s, m)
+	if strings.TrimSpace(s[from:m.start]) != "" {
+		return false
+	}
+	fields := strings.Fields(s[m.end:to])
+	for _, w := range fields {
+		if r, _ := utf8.DecodeRuneInString(w); unicode.IsLower(r) || genericWords[strings.ToLower(w)] {
+			return false
+		}
+	}
+	return len(fields) > 0 && len(fields) <= 3
 }
 
 // hyphened reports whether a short name in capitals is one half of a compound:
@@ -347,7 +386,7 @@ var genericWords = map[string]bool{
 	"arts": true, "applied": true, "polytechnic": true, "the": true, "center": true, "centre": true, "laboratory": true, "agriculture": true, "central": true, "state": true,
 	"international": true, "technical": true, "information": true, "business": true, "computing": true, "computer": true, "studies": true, "health": true, "medicine": true,
 	"faculty": true, "department": true, "hospital": true, "general": true, "federal": true, "institution": true, "education": true, "social": true, "natural": true, "physics": true,
-	"mathematics": true, "management": true, "law": true, "design": true, "ministry": true, "defense": true, "higher": true, "graduate": true, "foundation": true, "system": true, "ai": true,
+	"mathematics": true, "management": true, "law": true, "design": true, "ministry": true, "higher": true, "graduate": true, "foundation": true, "system": true, "ai": true,
 	"universite": true, "universidad": true, "ecole": true, "polytechnique": true, "systems": true, "industry": true, "commerce": true, "finance": true, "eastern": true, "western": true,
 	"northern": true, "southern": true, "council": true, "office": true, "communication": true, "communications": true, "electronic": true, "electronics": true,
 }
@@ -466,7 +505,7 @@ func printedCountry(places []foundPlace, s string) (feeds.Country, string) {
 		c := last.country
 		if c == "CN" {
 			for _, p := range places {
-				if p.country == "HK" || p.country == "MO" || p.country == "TW" {
+				if p.terminal && (p.country == "HK" || p.country == "MO" || p.country == "TW") {
 					return p.country, s[p.start:p.end]
 				}
 			}

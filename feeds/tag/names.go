@@ -138,6 +138,11 @@ func turned(name string) []string {
 	if x, ok := strings.CutSuffix(name, " University"); ok && strings.Count(x, " ") < 2 {
 		out = append(out, "University of "+x)
 	}
+	if i := strings.LastIndexByte(name, ' '); i > 0 && strings.HasSuffix(name[:i], " University") {
+		if _, isPlace := registry.PlaceNamed(name[i+1:]); isPlace { // "Radboud University Nijmegen"
+			out = append(out, name[:i])
+		}
+	}
 	if before, after, ok := strings.Cut(name, " University of "); ok && after != "" && before != "" {
 		if _, isPlace := registry.PlaceNamed(before); !isPlace {
 			if _, isCountry := registry.ParseCountry(before); !isCountry {

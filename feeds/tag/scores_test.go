@@ -3,6 +3,7 @@ package tag_test
 import (
 	"bufio"
 	"compress/gzip"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -131,6 +132,26 @@ func longTail(t testing.TB) iter.Seq[tag.Organization] {
 	}
 }
 
+// arguableOrgs reads the organizations for which more than one country is
+// defensible, and which.
+func arguableOrgs(t *testing.T) map[string][]string {
+	t.Helper()
+	f, err := os.Open(filepath.Join(os.Getenv("SEEDCORN_TEST_DATA"), "ref", "ambiguous_orgs.csv"))
+	if err != nil {
+		t.Skip(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]string{}
+	for _, r := range rows[1:] {
+		out[r[0]] = strings.Split(r[1], "|")
+	}
+	return out
+}
+
 // A countryScore counts what score.py calls coverage, any_overlap_when_tagged and
 // false_assign_on_no_country.
 type countryScore struct {
@@ -165,10 +186,14 @@ func ratio(a, b int) float64 {
 	return float64(a) / float64(b)
 }
 
+// codes are the countries that have a code of ISO 3166: a collective without a seat
+// is in none.
 func codes(cs []feeds.Country) []string {
 	var out []string
 	for _, c := range cs {
-		out = append(out, string(c))
+		if c != feeds.International {
+			out = append(out, string(c))
+		}
 	}
 	return out
 }
@@ -258,7 +283,8 @@ func TestScores(t *testing.T) {
 		t.Logf("%-62s %.4f%s", name, got, verdict)
 	}
 
-	var mentioned, unmentioned, all countryScore
+	arguable := arguableOrgs(t)
+	var mentioned, mentionedArguable, unmentioned, all countryScore
 	for _, g := range goldRows(t, "gold_country") {
 		tags := short.Tag(g.item(short))
 		got := codes(tags.Countries)
@@ -271,6 +297,11 @@ func TestScores(t *testing.T) {
 			continue
 		case g.OrgMentioned:
 			wrong = mentioned.add(g.Countries, got)
+			accepted := slices.Clone(g.Countries)
+			for _, o := range g.Orgs {
+				accepted = append(accepted, arguable[o]...)
+			}
+			mentionedArguable.add(accepted, got)
 		default:
 			set = "country-unmentioned"
 			wrong = unmentioned.add(g.Countries, got)
@@ -283,6 +314,7 @@ func TestScores(t *testing.T) {
 	}
 	floor("country, organization mentioned: any overlap", ratio(mentioned.overlap, mentioned.tagged), least.mentionedOverlap, true)
 	floor("country, organization mentioned: coverage", ratio(mentioned.tagged, mentioned.rows), least.mentionedCoverage, true)
+	floor("  the same, each answer of ambiguous_orgs.csv accepted", ratio(mentionedArguable.overlap, mentionedArguable.tagged), least.mentionedArguable, true)
 	floor("country, not mentioned: any overlap", ratio(unmentioned.overlap, unmentioned.tagged), least.unmentionedOverlap, true)
 	floor("country, not mentioned: coverage", ratio(unmentioned.tagged, unmentioned.rows), least.unmentionedCoverage, true)
 
@@ -377,9 +409,9 @@ func TestScores(t *testing.T) {
 
 // least are the figures reached on the development half.
 var least = struct {
-	mentionedOverlap, mentionedCoverage, unmentionedOverlap, unmentionedCoverage float64
-	itemsOverlap, itemsCoverage, papersOverlap, papersCoverage, falseCountries   float64
-	affiliation, affiliationTagged, affiliationROR, affiliationRORTagged         float64
-	license3, licenseCoverage, license4, licenseFalse                            float64
-	prose4, proseCoverage, proseFalse                                            float64
+	mentionedOverlap, mentionedCoverage, mentionedArguable, unmentionedOverlap, unmentionedCoverage float64
+	itemsOverlap, itemsCoverage, papersOverlap, papersCoverage, falseCountries                      float64
+	affiliation, affiliationTagged, affiliationROR, affiliationRORTagged                            float64
+	license3, licenseCoverage, license4, licenseFalse                                               float64
+	prose4, proseCoverage, proseFalse                                                               float64
 }{falseCountries: 1, licenseFalse: 1, proseFalse: 1}
