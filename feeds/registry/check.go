@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -204,10 +205,10 @@ func (c *checker) parent(i int) {
 func (c *checker) seats(i int) {
 	l := c.labs[i]
 	if len(l.Seats) == 0 {
-		c.lab(i, "", "", "no seat", `write "seat: XX" if the country is not known`)
+		c.lab(i, "seat", "", "no seat", `write "seat: XX" if the country is not known`)
 	}
 	for n, s := range l.Seats {
-		value := string(s.Home)
+		value := "#" + strconv.Itoa(n)
 		for _, country := range []feeds.Country{s.Home, s.Control} {
 			if !KnownCountry(country) {
 				c.lab(i, "seat", value, fmt.Sprintf("unknown country code %q", country), "use ISO 3166-1 alpha-2, XX or INTL")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,22 +130,34 @@ type valueLine struct {
 	line         int
 }
 
+// of returns the line of a field's value: the n-th line of the field where value
+// is "#n" (from 0), else the line on which the value stands, else the field's
+// first, else the record's head.
 func (l lines) of(field, value string) int {
-	best := 0
+	first, nth := 0, 0
 	for _, v := range l.at {
-		if v.field == field {
+		if v.field != field {
+			continue
+		}
+		if v.value == value || value == "#"+strconv.Itoa(nth) {
+			return v.line
+		}
+		if first == 0 {
+			first = v.line
+		}
+		nth++
+	}
+	if first == 0 || field == "alias" { // names stand in several fields
+		for _, v := range l.at {
 			if v.value == value {
 				return v.line
 			}
-			if best == 0 {
-				best = v.line
-			}
 		}
 	}
-	if best == 0 {
+	if first == 0 {
 		return l.head
 	}
-	return best
+	return first
 }
 
 // A parser turns data files into records. The zero parser is ready for use.
