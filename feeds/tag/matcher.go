@@ -215,8 +215,12 @@ func (m *matcher) find(text string, out []match) []match {
 func apart(gap string) bool {
 	for i := 0; i < len(gap); i++ {
 		switch gap[i] {
-		case ';', '\n', '|', '!', '?', ':', '"':
+		case ';', '\n', '|', '!', '?', '"':
 			return true
+		case ':': // "Mi:dm" is one name
+			if i+1 < len(gap) {
+				return true
+			}
 		}
 	}
 	return false

@@ -59,17 +59,27 @@ func (t *Tagger) mentions(it *feeds.Item, s *scan, at time.Time) []feeds.Attribu
 	seen := func(o int32) bool {
 		return slices.ContainsFunc(out, func(a feeds.Attribution) bool { return a.Lab == t.names.orgs[o].id })
 	}
-	for _, part := range []struct {
+	parts := []struct {
 		field, text string
 		found       []match
-	}{{"title", it.Title, s.title}, {"summary", it.Summary, s.summary}} {
+	}{{"title", it.Title, s.title}, {"summary", it.Summary, s.summary}}
+	if headline := slugOf(it.URL); headline != "" { // "/2026/05/some-lab-launches-a-model/"
+		parts = append(parts, struct {
+			field, text string
+			found       []match
+		}{"url", headline, t.names.find.find(headline, nil)})
+	}
+	for _, part := range parts {
+		if part.field == "url" && len(out) > 0 {
+			break
+		}
 		listed := -1 // end of the last name accepted, whose list may go on
 		for _, m := range part.found {
 			o, kind, ok := t.mentioned(m, part.text)
 			if !ok {
 				continue
 			}
-			states := t.states(part.text, m) || part.field == "title" && t.names.orgs[o].kind == feeds.Company && titled(part.text, m)
+			states := t.states(it.Title, part.text, m) || part.field == "title" && t.names.orgs[o].kind == feeds.Company && titled(part.text, m)
 			if !states && listed >= 0 && isList(part.text[listed:m.start]) {
 				states = true
 			}
@@ -104,6 +114,20 @@ func (t *Tagger) mentions(it *feeds.Item, s *scan, at time.Time) []feeds.Attribu
 			return a.Lab != b.Lab && t.within(t.names.byID[b.Lab], t.names.byID[a.Lab])
 		})
 	})
+}
+
+// slugOf returns the words of a page's last path element, where it is a headline:
+// four words or more, joined by hyphens.
+func slugOf(page string) string {
+	if _, onHub := accountOf(page); onHub {
+		return ""
+	}
+	p := strings.Trim(pathOf(unwrap(page)), "/")
+	p = p[strings.LastIndexByte(p, '/')+1:]
+	if len(p) > 300 || strings.Count(p, "-") < 3 {
+		return ""
+	}
+	return strings.ReplaceAll(p, "-", " ")
 }
 
 // mentioned returns the lab that a name in prose can mean. Names of the long tail
@@ -147,7 +171,7 @@ func (t *Tagger) mentioned(m match, text string) (int32, nameKind, bool) {
 
 // states reports whether the text around a name states that its bearer made or
 // released the work.
-func (t *Tagger) states(text string, m match) bool {
+func (t *Tagger) states(title, text string, m match) bool {
 	from, to := sentenceAround(text, m.start)
 	before, after := text[from:m.start], text[m.end:to]
 	if len(before) > 300 {
@@ -166,6 +190,9 @@ func (t *Tagger) states(text string, m match) bool {
 	if ends(wb, madeBy) || wb.ends("by") && wb.has("release of", "launch of", "announce", "introducing") {
 		// "Starting from the model released by X, we …" is about what X made, not us.
 		return !wordsOf(text[from:to]).has("we", "our") || wb.has("announce", "we introduce", "we present", "we release", "model developed by", "models trained from scratch by", "trained from scratch by")
+	}
+	if wb.ends("by") && defines(title, wb) {
+		return true
 	}
 	for _, v := range []string{"we describe", "we present", "we introduce", "we propose", "we report", "we share"} {
 		if possessive(after[min(len(after), apostrophe(after)):], 0) && wb.ends(v) {
@@ -213,6 +240,22 @@ func (t *Tagger) states(text string, m match) bool {
 		}
 		if !adverbs[word] {
 			return false
+		}
+	}
+	return false
+}
+
+// defines reports whether a sentence begins by saying what the title's thing is:
+// "Heron is the latest version of the detector by", under the title "Heron 2".
+func defines(title string, before words) bool {
+	subject, _, is := strings.Cut(string(before), " is ")
+	if !is || strings.Count(subject, " ") > 4 || before.has("we", "our") {
+		return false
+	}
+	tw := wordsOf(title)
+	for w := range strings.FieldsSeq(subject) {
+		if len(w) >= 3 && w != "the" && tw.has(w) {
+			return true
 		}
 	}
 	return false
@@ -348,7 +391,7 @@ var variants = map[string]bool{
 	"vl": true, "audio": true, "coder": true, "code": true, "math": true, "vision": true, "omni": true, "image": true, "max": true, "plus": true, "pro": true, "flash": true,
 	"ultra": true, "nano": true, "chat": true, "instruct": true, "base": true, "moe": true, "mini": true, "small": true, "large": true, "medium": true, "lite": true, "turbo": true,
 	"v": true, "r": true, "o": true, "next": true, "preview": true, "technical": true, "report": true, "model": true, "models": true, "series": true, "family": true, "embedding": true,
-	"system": true, "card": true, "llm": true, "b": true, "x": true, "s": true, "reasoning": true, "thinking": true, "video": true, "prover": true,
+	"system": true, "card": true, "llm": true, "b": true, "x": true, "s": true, "reasoning": true, "thinking": true, "gpt": true, "video": true, "prover": true,
 }
 
 // ownModel recognizes a maker's own paper on its own model: the title begins with
@@ -370,7 +413,7 @@ func (t *Tagger) ownModel(it *feeds.Item, s *scan) (int32, string, bool) {
 			}
 		case nameSure, nameAmbiguous:
 			// A lab's own name is a model's only with something behind it: "Mistral 7B".
-			if rest := it.Title[m.end:]; t.names.orgs[w.org].kind == feeds.University || rest == "" || rest[0] == ':' || !strings.HasPrefix(it.Title, t.names.orgs[w.org].name[:1]) {
+			if rest := it.Title[m.end:]; t.names.orgs[w.org].kind == feeds.University || (rest == "" || rest[0] == ':') && !innerCapital(it.Title[:m.end]) && !strings.ContainsFunc(it.Title[:m.end], unicode.IsDigit) || !strings.HasPrefix(it.Title, t.names.orgs[w.org].name[:1]) {
 				return
 			}
 		default:
@@ -392,6 +435,11 @@ func (t *Tagger) ownModel(it *feeds.Item, s *scan) (int32, string, bool) {
 		}
 	}
 	if head == "" && wordsOf(it.Title[m.end:]).has("technical report", "system card", "model card") {
+		return o, clip(it.Title, maxQuote), true
+	}
+	// "DeepSeek-VL: …": a model that carries the lab's own name is the lab's.
+	if first := t.names.first[m.name]; first.kind == nameSure && strings.TrimSpace(head) != "" && (head[0] == '-' || head[0] == ' ') ||
+		first.kind == nameModel && strings.HasPrefix(it.Title, t.names.orgs[o].name) && len(t.names.orgs[o].name) > 4 {
 		return o, clip(it.Title, maxQuote), true
 	}
 	name := " " + foldKey(it.Title[:m.end]+head, false) + " "

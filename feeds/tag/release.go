@@ -257,7 +257,7 @@ func (t *Tagger) email(m string, i int, at time.Time) (feeds.Attribution, bool) 
 		return t.attribution(o, feeds.RoleAuthor, feeds.EmailDomain, at, e), true
 	}
 	c, ok := domainCountry(host)
-	if !ok || freeMail(t.reg, host) {
+	if !ok || freeMail(host) {
 		return feeds.Attribution{}, false
 	}
 	return feeds.Attribution{
@@ -265,10 +265,10 @@ func (t *Tagger) email(m string, i int, at time.Time) (feeds.Attribution, bool) 
 	}, true
 }
 
-// freeMail reports whether host is a national mail service open to everybody: its
+// freeMail reports whether host may be a national service open to everybody: its
 // country domain says where the service is, not its user. Only institutional
 // levels are trusted.
-func freeMail(_ *registry.Registry, host string) bool {
+func freeMail(host string) bool {
 	for _, level := range []string{".edu", ".ac.", ".edu.", ".gov", ".gov.", ".go.", "univ", "uni-", "tu-", ".res."} {
 		if strings.Contains(host+".", level) {
 			return false
@@ -287,6 +287,13 @@ func (t *Tagger) linked(it *feeds.Item, at time.Time) []feeds.Attribution {
 			if o, known := t.site(link); known && field == "summary" {
 				out = append(out, t.attribution(o, feeds.RoleAuthor, feeds.Publisher, at,
 					feeds.Evidence{Field: field, Quote: clip(quote, maxQuote), Rule: "C2", URL: link}))
+			} else if host := hostOf(link); !known && field == "summary" && !freeMail(host) && !registry.Hosting(host) && !strings.Contains(pathOf(link), "/~") {
+				if c, ok := domainCountry(host); ok {
+					out = append(out, feeds.Attribution{
+						Name: host, Role: feeds.RoleAuthor, Home: c, Control: c, Basis: feeds.Publisher,
+						Evidence: []feeds.Evidence{{Field: field, Quote: clip(quote, maxQuote), Rule: "C2", URL: link}},
+					})
+				}
 			}
 			return
 		}
