@@ -153,11 +153,11 @@ func BenchmarkDefault(b *testing.B) {
 	b.SetBytes(int64(n))
 	b.ReportAllocs()
 	for b.Loop() {
-		var p parser
+		p := parser{labs: make([]feeds.Lab, 0, 4096), licenses: make([]feeds.License, 0, 512)}
 		for _, f := range embedded() {
 			p.file(f.name, f.text)
 		}
-		build(p, "")
+		build(p, dataVersion)
 	}
 }
 

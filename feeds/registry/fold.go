@@ -90,28 +90,7 @@ func foldASCII(s string) string {
 // "v" before a number and the words "the", "license", "licence" and "agreement"
 // dropped. Nothing else is guessed: "modified MIT" stays apart from "MIT".
 func FoldLicense(s string) string {
-	s = strings.ToLower(norm.NFKC.String(strings.TrimSpace(s)))
-	rs := []rune(s)
-	var words []string
-	var w []rune
-	flush := func() {
-		if len(w) > 0 {
-			words = append(words, string(w))
-			w = w[:0]
-		}
-	}
-	for i, r := range rs {
-		switch {
-		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || r == '+':
-			w = append(w, r)
-		case r == '.' && i > 0 && i+1 < len(rs) && unicode.IsDigit(rs[i-1]) && unicode.IsDigit(rs[i+1]):
-			w = append(w, r)
-		case unicode.Is(unicode.Cf, r):
-		default:
-			flush()
-		}
-	}
-	flush()
+	words := licenseWords(s)
 	out := words[:0]
 	for i, w := range words {
 		switch w {
@@ -128,6 +107,38 @@ func FoldLicense(s string) string {
 		out = append(out, w)
 	}
 	return strings.Join(out, " ")
+}
+
+// licenseWords splits s into its words in lower case.
+func licenseWords(s string) []string {
+	if !isASCII(s) {
+		s = norm.NFKC.String(s)
+		s = strings.Map(func(r rune) rune {
+			if unicode.Is(unicode.Cf, r) {
+				return -1
+			}
+			return r
+		}, s)
+	}
+	s = strings.ToLower(s)
+	digit := func(i int) bool { return i >= 0 && i < len(s) && s[i] >= '0' && s[i] <= '9' }
+	words := make([]string, 0, 8)
+	start := -1 // of the current word
+	for i, r := range s {
+		in := r < utf8.RuneSelf && (r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '+' || r == '.' && digit(i-1) && digit(i+1)) ||
+			r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r))
+		switch {
+		case in && start < 0:
+			start = i
+		case !in && start >= 0:
+			words = append(words, s[start:i])
+			start = -1
+		}
+	}
+	if start >= 0 {
+		words = append(words, s[start:])
+	}
+	return words
 }
 
 func isVersion(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }

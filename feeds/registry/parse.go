@@ -82,11 +82,12 @@ func load(base *Registry, fsys fs.FS) (*Registry, []Fault) {
 		}
 		return a.Line - b.Line
 	})
-	version := digest(files)
-	if base != nil {
-		version = base.version + "+" + version
-	}
-	return build(p, version), p.faults
+	return build(p, func() string {
+		if base != nil {
+			return base.Version() + "+" + digest(files)
+		}
+		return digest(files)
+	}), p.faults
 }
 
 func readAll(fsys fs.FS) ([]source, error) {

@@ -48,7 +48,7 @@ import (
 // safe for concurrent use. What it returns is shared: do not change the slices
 // inside a returned [feeds.Lab] or [feeds.License].
 type Registry struct {
-	version  string
+	version  func() string
 	labs     []feeds.Lab // sorted by id
 	licenses []feeds.License
 	variants []variant
@@ -64,20 +64,20 @@ type Registry struct {
 
 // Default returns the registry that is compiled in.
 var Default = sync.OnceValue(func() *Registry {
-	var p parser
+	p := parser{labs: make([]feeds.Lab, 0, 4096), licenses: make([]feeds.License, 0, 512)}
 	for _, f := range embedded() {
 		p.file(f.name, f.text)
 	}
-	return build(p, dataVersion()+"+"+digest(embedded()))
+	return build(p, func() string { return dataVersion() + "+" + digest(embedded()) })
 })
 
 // build indexes what was parsed. Where two claim one key the first in order of
 // id keeps it; [Check] reports the clash.
-func build(p parser, version string) *Registry {
+func build(p parser, version func() string) *Registry {
 	r := &Registry{
-		version:  version,
-		labs:     p.labs,
-		licenses: p.licenses,
+		version:  sync.OnceValue(version),
+		labs:     sorted(p.labs, func(l *feeds.Lab) string { return string(l.ID) }),
+		licenses: sorted(p.licenses, func(l *feeds.License) string { return l.ID }),
 		variants: p.variants,
 		byID:     make(map[feeds.LabID]int, len(p.labs)),
 		byHandle: make(map[feeds.Account]int, len(p.labs)),
@@ -85,8 +85,6 @@ func build(p parser, version string) *Registry {
 		byAlias:  make(map[string]int, 8*len(p.licenses)),
 		byHash:   make(map[string]int, 2*len(p.licenses)),
 	}
-	slices.SortStableFunc(r.labs, func(a, b feeds.Lab) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	slices.SortStableFunc(r.licenses, func(a, b feeds.License) int { return strings.Compare(a.ID, b.ID) })
 	for i, l := range r.labs {
 		put(r.byID, l.ID, i)
 		for _, h := range l.HuggingFace {
@@ -132,6 +130,21 @@ func build(p parser, version string) *Registry {
 	return r
 }
 
+// sorted returns a copy of all in order of id. It sorts pointers: the records
+// themselves are large to move.
+func sorted[T any](all []T, id func(*T) string) []T {
+	at := make([]*T, len(all))
+	for i := range all {
+		at[i] = &all[i]
+	}
+	slices.SortStableFunc(at, func(a, b *T) int { return strings.Compare(id(a), id(b)) })
+	out := make([]T, len(all))
+	for i, t := range at {
+		out[i] = *t
+	}
+	return out
+}
+
 func put[K comparable](m map[K]int, k K, i int) {
 	if _, taken := m[k]; !taken {
 		m[k] = i
@@ -140,7 +153,7 @@ func put[K comparable](m map[K]int, k K, i int) {
 
 // Version names the data: their date and the beginning of their SHA-256, as in
 // "2026-11-23+1f0c9a3e". It is printed with every number that rests on them.
-func (r *Registry) Version() string { return r.version }
+func (r *Registry) Version() string { return r.version() }
 
 // Lab returns the lab with the given id.
 func (r *Registry) Lab(id feeds.LabID) (feeds.Lab, bool) {
