@@ -2,10 +2,189 @@
 // what people ask.
 //
 // It is the top one of Seedcorn's three layers (cmd -> bot -> digest -> feeds).
-// What comes in is a value of package digest; what goes out is a
-// [message.Document], which every platform shows in its own idiom. Nothing here
-// knows which platform that is.
+// Nothing here knows which platform a person is on:
 //
-// Its rooms: message (the document and its plain renderers) and one adapter for
-// each platform, each of which is the only home of its platform's library.
+//	a typed line, a button, a form ──adapter──► [Invocation]
+//	    [Router.Handle] finds the [Command] and runs it with a [Desk]
+//	[Reply] with a message.Document ──adapter──► the platform's own idiom
+//
+//	digest.Digest ── [Digest] ──► message.Document ── [Platform.Render] ──► parts ── [Platform.Post] ──► a channel
+//
+// A command and its help are one value: the table [Commands] is the only
+// description of what can be asked, and manifests, registrations, completions, the
+// help and the README's table are printed from it.
+//
+// Its rooms: message (the document and its plain renderers), one adapter for each
+// platform, each the only home of its platform's library, and bottest, the suite
+// that every adapter must pass.
 package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"seedcorn/bot/message"
+	"seedcorn/digest"
+)
+
+// A Place is where something was asked.
+type Place struct {
+	Platform  string
+	Workspace string // "" where the platform has none
+	Channel   string
+	Direct    bool // between the bot and one person
+}
+
+// Destination is the place as a subscription keeps it.
+func (p Place) Destination() digest.Destination {
+	return digest.Destination{Platform: p.Platform, Workspace: p.Workspace, Channel: p.Channel}
+}
+
+// A Person is who asked.
+type Person struct {
+	ID    string // unique within the platform and workspace
+	Name  string // for signing corrections
+	Zone  string // IANA time zone, where the platform tells
+	Guest bool   // of the workspace: may look, may not manage
+	// Manages reports whether the platform lets this person manage the channel.
+	Manages bool
+}
+
+// An Invocation is one thing that a person asked, however it was said: typed,
+// clicked or filled in.
+type Invocation struct {
+	ID      string // the platform's own, for deduplication and the log
+	Place   Place
+	Asker   Person
+	Command string            // a name in the table
+	Args    map[string]string // by parameter
+}
+
+// A Reply is what is said in answer.
+type Reply struct {
+	Document message.Document
+	Public   bool  // everyone in the channel sees it; otherwise only the asker
+	Replace  bool  // it takes the place of the message whose button was pressed
+	Form     *Form // to be filled in first; Document is for platforms without forms
+}
+
+// A Form asks for parameters of a command. What is filled in is an invocation of
+// it like any other.
+type Form struct {
+	Title   string
+	Submit  string // the button's label
+	Command string
+	Fields  []FormField
+}
+
+// A FormField is one question of a form.
+type FormField struct {
+	Param    string // of the command
+	Label    string
+	Hint     string
+	Value    string // filled in already
+	Choices  []string
+	Long     bool
+	Required bool
+}
+
+// A Handler answers invocations. It never fails: what goes wrong is in the reply.
+// It may take longer than a platform allows; the adapter acknowledges in time and
+// follows up.
+type Handler interface {
+	Handle(ctx context.Context, inv Invocation) Reply
+	// Complete returns choices for a parameter that begin as the person has typed,
+	// best first, at most 25.
+	Complete(ctx context.Context, inv Invocation, param, typed string) []Choice
+}
+
+// A Choice is one completion: what is shown and what is sent.
+type Choice struct{ Label, Value string }
+
+// A Problem is an error with a sentence that may be shown to the person who asked.
+// Err, which may hold anything, is for the log.
+type Problem struct {
+	Say  string
+	Hint string
+	Err  error
+}
+
+func (p *Problem) Error() string {
+	if p.Err != nil {
+		return p.Say + ": " + p.Err.Error()
+	}
+	return p.Say
+}
+
+func (p *Problem) Unwrap() error { return p.Err }
+
+func problemf(hint, format string, args ...any) error {
+	return &Problem{Say: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// A DeliveryID names one message that must be posted once. Platforms carry it, so
+// that it can be found again.
+type DeliveryID string
+
+// A Part is one message of a digest as a platform wants it: the exact bytes, kept
+// from the moment of composing, so that a second attempt says the same.
+type Part struct {
+	Payload []byte
+	Summary string // for the log and the list of deliveries
+}
+
+// A Receipt is what a platform gave for a message: enough to find, edit or
+// continue it. It means something to its adapter only.
+type Receipt string
+
+// A Platform is a place where people talk.
+type Platform interface {
+	// Name is the platform's name in destinations: short, lower case.
+	Name() string
+	// Render splits a document into messages within the platform's limits. It never
+	// clips: what does not fit goes into a further part.
+	Render(doc message.Document) ([]Part, error)
+	// Post sends one part. first is the receipt of the digest's first part, "" for
+	// that part itself, so that later parts can be put below it. The error is a
+	// *[PostError].
+	Post(ctx context.Context, to digest.Destination, id DeliveryID, part Part, first Receipt) (Receipt, error)
+	// Find looks for a message that was perhaps posted since a time. ok is false if
+	// it is certainly not there; an error that is [ErrCannotLook] means that the
+	// platform does not let us know.
+	Find(ctx context.Context, to digest.Destination, id DeliveryID, since time.Time) (r Receipt, ok bool, err error)
+	// Run hands what people ask to h until ctx ends or the platform refuses us for
+	// good, which is the error.
+	Run(ctx context.Context, h Handler) error
+}
+
+// ErrCannotLook is returned by [Platform.Find] where reading back is not allowed.
+var ErrCannotLook = errors.New("the platform does not let us read back")
+
+// Fate is what became of a post that failed.
+type Fate string
+
+// The fates.
+const (
+	FateRetry  Fate = "retry"  // certainly not posted; try again after PostError.After
+	FateUnsure Fate = "unsure" // perhaps posted: look before trying again
+	FateDead   Fate = "dead"   // refused for ever: the channel is gone, the token revoked
+)
+
+// A PostError is a failed post.
+type PostError struct {
+	Fate  Fate
+	After time.Duration // of a retry: what the platform asked for; 0 if it did not
+	Say   string        // for the subscription's owner, safe and plain
+	Err   error
+}
+
+func (e *PostError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("posting (%s): %v", e.Fate, e.Err)
+	}
+	return fmt.Sprintf("posting (%s): %s", e.Fate, e.Say)
+}
+
+func (e *PostError) Unwrap() error { return e.Err }

@@ -184,3 +184,82 @@ type SourceHealth struct {
 	Paused   bool             `json:"paused,omitempty"`
 	Gone     bool             `json:"gone,omitempty"`
 }
+
+// Settings are what a workspace has chosen. The zero value is the default.
+type Settings struct {
+	Zone         string   `json:"zone,omitempty"`          // IANA; "" is UTC
+	OnlyManagers bool     `json:"only_managers,omitempty"` // who may change what a channel is told
+	Editors      []string `json:"editors,omitempty"`       // whose corrections hold at once
+	Profile      Profile  `json:"profile,omitzero"`
+}
+
+// A Profile is who wants to build on a work, for the question whether they may.
+type Profile struct {
+	Commercial bool `json:"commercial,omitempty"` // uses it in a business
+	EU         bool `json:"eu,omitempty"`         // is in the European Union
+	Large      bool `json:"large,omitempty"`      // has over 100 million users, or 20 million US dollars revenue a month
+	Military   bool `json:"military,omitempty"`
+	Train      bool `json:"train,omitempty"` // trains other models on outputs
+	Host       bool `json:"host,omitempty"`  // offers it to others as a service
+}
+
+// Verdict is the answer to "may we use it?".
+type Verdict string
+
+// The verdicts. [VerdictAsk] is for what a rule cannot decide.
+const (
+	VerdictYes Verdict = "yes"
+	VerdictNo  Verdict = "no"
+	VerdictAsk Verdict = "ask counsel"
+)
+
+// May answers whether a profile may build on something of a class with the given
+// flags, and names the flags that decide. It is not legal advice: a flag is a
+// pointer to a clause, and the text decides.
+func (p Profile) May(o feeds.Openness, flags []feeds.Flag) (Verdict, []feeds.Flag) {
+	switch o {
+	case feeds.Unknown:
+		return VerdictAsk, nil
+	case feeds.Closed:
+		return VerdictNo, flags
+	}
+	verdict := VerdictYes
+	var because []feeds.Flag
+	weigh := func(f feeds.Flag, v Verdict) {
+		because = append(because, f)
+		if v == VerdictNo || verdict == VerdictYes {
+			verdict = v
+		}
+	}
+	for _, f := range flags {
+		switch f {
+		case feeds.FlagNonCommercial, feeds.FlagResearch:
+			if p.Commercial {
+				weigh(f, VerdictNo)
+			}
+		case feeds.FlagTerritory:
+			if p.EU {
+				weigh(f, VerdictNo)
+			}
+		case feeds.FlagMilitary:
+			if p.Military {
+				weigh(f, VerdictNo)
+			}
+		case feeds.FlagScale:
+			if p.Large {
+				weigh(f, VerdictAsk)
+			}
+		case feeds.FlagOutput:
+			if p.Train {
+				weigh(f, VerdictNo)
+			}
+		case feeds.FlagServe:
+			if p.Host {
+				weigh(f, VerdictAsk)
+			}
+		case feeds.FlagGatedManual, feeds.FlagTerms, feeds.FlagConflict:
+			weigh(f, VerdictAsk)
+		}
+	}
+	return verdict, because
+}

@@ -1,0 +1,832 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"seedcorn/bot/message"
+	"seedcorn/digest"
+	"seedcorn/feeds"
+	"seedcorn/feeds/registry"
+)
+
+// Commands is the table of everything that can be asked. It is the only
+// description of the commands there is.
+func Commands() []Command {
+	queryParam := Param{Name: "query", About: "words and filters, such as country:FR openness>=open-weights", Kind: ParamQuery}
+	workParam := Param{Name: "work", About: "an id, a link, an arXiv id, a repository or words of the title", Kind: ParamWork, Required: true}
+	subParam := Param{Name: "subscription", About: "an id that subscriptions shows, or all", Kind: ParamSub, Required: true}
+	cadenceParam := Param{Name: "when", About: "weekly, daily, weekdays, monthly, Mondays at 9, or five cron fields", Kind: ParamText}
+	zoneParam := Param{Name: "zone", About: "a time zone such as Europe/Paris", Kind: ParamText}
+	ruleParams := []Param{
+		queryParam,
+		{Name: "rule", About: "how a work of several countries is shared out", Kind: ParamChoice, Choices: []string{"share", "any", "lead", "sole"}},
+		{Name: "view", About: "country of a lab: where it sits, or whose it is", Kind: ParamChoice, Choices: []string{"home", "control"}},
+		{Name: "since", About: "beginning, such as 1mo or 2026-01-01", Kind: ParamText},
+	}
+	required := func(p Param) Param { p.Required = true; return p }
+	return []Command{
+		{Name: "help", About: "what you can ask", Params: []Param{{Name: "command", About: "one command", Kind: ParamText}}, Example: "help search", Run: runHelp},
+		{Name: "latest", About: "the last digest of this channel, or this week's", Example: "latest", Run: runLatest},
+		{Name: "preview", About: "what a digest of a query would say today", Params: []Param{queryParam}, Example: "preview country:EU openness>=open-weights", Run: runPreview},
+		{Name: "search", About: "works by words, country, lab, openness, license, date", Params: []Param{required(queryParam), {Name: "page", About: "the next page", Kind: ParamText}}, Example: "search reasoning country:CN,FR since:1mo", Run: runSearch},
+		{Name: "work", About: "one work: who, what may be had, under which license", Params: []Param{workParam}, Example: "work 2501.12948", Run: runWork},
+		{Name: "why", About: "every tag of a work with its evidence and rule", Params: []Param{workParam}, Example: "why 2501.12948", Run: runWhy},
+		{Name: "lab", About: "who a lab is, and its latest works", Params: []Param{{Name: "lab", About: "a name or id", Kind: ParamLab, Required: true}}, Example: "lab DeepSeek", Run: runLab},
+		{Name: "country", About: "a country's latest open works", Params: []Param{{Name: "country", About: "a name or code", Kind: ParamCountry, Required: true}}, Example: "country France", Run: runCountry},
+		{Name: "license", About: "what a license lets you do, and who uses it", Params: []Param{{Name: "license", About: "a name or SPDX id", Kind: ParamLicense, Required: true}}, Example: "license llama3.1", Run: runLicense},
+		{Name: "can-we-use", About: "may we build on it? by this workspace's profile", Params: []Param{workParam}, Example: "can-we-use Qwen/Qwen3-8B", Run: runCanWeUse},
+		{Name: "balance", About: "works by country and openness, with the rule printed", Params: ruleParams, Example: "balance rule:lead since:3mo", Run: runBalance},
+		{Name: "topics", About: "named queries to subscribe to", Example: "topics", Run: runTopics},
+		{Name: "sources", About: "the places we look, and how they are doing", Example: "sources", Run: runSources},
+		{Name: "subscribe", About: "tell this channel, or you in a direct message, about a query", Params: []Param{queryParam, cadenceParam, zoneParam}, Example: `subscribe country:EU openness>=open-weights when:"Mondays at 9" zone:Europe/Paris`, Manages: true, Run: runSubscribe},
+		{Name: "subscriptions", About: "what this channel is told, by whom, when next", Params: []Param{{Name: "scope", About: "this channel or the whole workspace", Kind: ParamChoice, Choices: []string{"here", "all"}}}, Example: "subscriptions", Run: runSubscriptions},
+		{Name: "unsubscribe", About: "end a subscription", Params: []Param{subParam}, Example: "unsubscribe all", Manages: true, Run: runUnsubscribe},
+		{Name: "pause", About: "pause a subscription", Params: []Param{subParam, {Name: "until", About: "a date such as 2026-12-31", Kind: ParamText}}, Example: "pause all until:2027-01-07", Manages: true, Run: runPause},
+		{Name: "resume", About: "resume a paused subscription", Params: []Param{subParam}, Example: "resume all", Manages: true, Run: runResume},
+		{Name: "correct", About: "say that a tag is wrong", Params: []Param{workParam, {Name: "field", About: "what is wrong", Kind: ParamChoice, Choices: digest.CorrectionFields}, {Name: "value", About: "what is right; empty takes an earlier correction back", Kind: ParamText}, {Name: "because", About: "a link or a sentence", Kind: ParamText}}, Example: "correct 2501.12948 field:country value:CN because:https://www.deepseek.com", Run: runCorrect},
+		{Name: "vote", About: "was it useful to you?", Params: []Param{workParam, {Name: "value", About: "your word", Kind: ParamChoice, Choices: []string{"useful", "not-useful", "none"}}}, Example: "vote w7k3m9q2xd value:useful", Run: runVote},
+		{Name: "save", About: "keep a work on your list", Params: []Param{workParam, {Name: "keep", About: "no takes it off again", Kind: ParamChoice, Choices: []string{"yes", "no"}}}, Example: "save w7k3m9q2xd", Run: runSave},
+		{Name: "saved", About: "your list", Example: "saved", Run: runSaved},
+		{Name: "settings", About: "this workspace's time zone, profile, and who may manage", Params: []Param{{Name: "set", About: "name=value, such as commercial=yes", Kind: ParamText}}, Example: "settings commercial=yes eu=yes", Run: runSettings},
+	}
+}
+
+func heading(text, note string) message.Heading {
+	return message.Heading{Level: 1, Text: text, Note: note}
+}
+
+func runHelp(_ context.Context, _ Desk, inv Invocation) (Reply, error) {
+	table := Commands()
+	if name := strings.ToLower(strings.TrimSpace(inv.Args["command"])); name != "" {
+		i := slices.IndexFunc(table, func(c Command) bool { return c.Name == name })
+		if i < 0 {
+			return Reply{}, problemf("help without a name lists them", "There is no command %q", clip(name, 40))
+		}
+		return Reply{Document: helpOf(table[i])}, nil
+	}
+	doc := message.Document{Summary: "What you can ask"}
+	f := message.Fields{}
+	for _, c := range table {
+		f.Items = append(f.Items, message.Field{Name: c.Name, Value: message.Plain(c.About)})
+	}
+	doc.Blocks = []message.Block{
+		heading("What you can ask", "which lab, which country, and may we build on it"), f,
+		message.SmallPrint{Items: []message.Line{message.Plain("help COMMAND shows one of them with an example. Each tag has its evidence: why WORK.")}},
+		message.Actions{Items: []message.Action{{Label: "This week", Command: "latest"}, {Label: "Subscribe here", Command: "subscribe"}, {Label: "Topics", Command: "topics"}}},
+	}
+	return Reply{Document: doc}, nil
+}
+
+func helpOf(c Command) message.Document {
+	f := message.Fields{Items: []message.Field{{Name: "Usage", Value: message.Line{{Text: c.Usage(), Code: true}}}}}
+	for _, p := range c.Params {
+		about := p.About
+		if len(p.Choices) > 0 {
+			about += " (" + strings.Join(p.Choices, ", ") + ")"
+		}
+		f.Items = append(f.Items, message.Field{Name: p.Name, Value: message.Plain(about)})
+	}
+	f.Items = append(f.Items, message.Field{Name: "Example", Value: message.Line{{Text: c.Example, Code: true}}})
+	return message.Document{Summary: c.About, Blocks: []message.Block{heading(c.Name, c.About), f}}
+}
+
+// week is the period that a look-up without dates speaks of.
+func week(now time.Time) digest.Period {
+	return digest.Period{From: now.Add(-7 * 24 * time.Hour), To: now}
+}
+
+var byDefault = digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}
+
+func runLatest(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	last, ok, err := d.Latest(ctx, inv.Place.Destination())
+	if err != nil {
+		return Reply{}, err
+	}
+	if !ok {
+		if last, err = d.Compose(ctx, "This week in open research", "", week(d.Now()), byDefault); err != nil {
+			return Reply{}, err
+		}
+	}
+	return Reply{Document: Digest(last)}, nil
+}
+
+func runPreview(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	text := inv.Args["query"]
+	if _, err := d.ParseQuery(ctx, text); err != nil {
+		return Reply{}, err
+	}
+	out, err := d.Compose(ctx, "Preview of the last seven days", text, week(d.Now()), byDefault)
+	if err != nil {
+		return Reply{}, err
+	}
+	doc := Digest(out)
+	doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{{Label: "Subscribe to this", Command: "subscribe " + text}}})
+	return Reply{Document: doc}, nil
+}
+
+// pageSize is how many works a reply shows: what a phone shows without tiring.
+const pageSize = 5
+
+func runSearch(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	text := inv.Args["query"]
+	q, err := d.ParseQuery(ctx, text)
+	if err != nil {
+		return Reply{}, err
+	}
+	works, more, err := d.Search(ctx, q, pageSize, inv.Args["page"])
+	if err != nil {
+		return Reply{}, err
+	}
+	doc := Results(text, works, false)
+	if len(works) > 0 {
+		doc.Blocks = append([]message.Block{message.SmallPrint{Items: []message.Line{message.Plain(sentenceCase(q.Explain()) + ".")}}}, doc.Blocks...)
+	}
+	if more != "" {
+		doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{{Label: "More", Command: "search " + text + " page:" + more}}})
+	}
+	return Reply{Document: doc, Replace: inv.Args["page"] != ""}, nil
+}
+
+func sentenceCase(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// oneWork finds the one work that a person means.
+func oneWork(ctx context.Context, d Desk, inv Invocation) (digest.Work, error) {
+	text := strings.TrimSpace(inv.Args["work"])
+	works, err := d.FindWorks(ctx, text)
+	switch {
+	case err != nil:
+		return digest.Work{}, err
+	case len(works) == 0:
+		return digest.Work{}, problemf("search finds works and shows their ids", "No work fits %q", clip(text, 80))
+	case len(works) > 1:
+		var names []string
+		for _, w := range works[:min(3, len(works))] {
+			names = append(names, fmt.Sprintf("%s (%s)", clip(w.Title, 60), w.ID))
+		}
+		return digest.Work{}, problemf("say an id: "+strings.Join(names, "; "), "%d works fit %q", len(works), clip(text, 80))
+	}
+	return works[0], nil
+}
+
+func runWork(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	w, err := oneWork(ctx, d, inv)
+	if err != nil {
+		return Reply{}, err
+	}
+	return Reply{Document: WorkCard(w)}, nil
+}
+
+// WorkCard words one work: the story, each artifact with its license, and what can
+// be done next.
+func WorkCard(w digest.Work) message.Document {
+	st := Story(digest.StoryOf(w))
+	doc := message.Document{Summary: w.Title, Blocks: []message.Block{st}}
+	f := message.Fields{}
+	for _, a := range w.Artifacts {
+		value := message.Line{{Text: a.Openness.String(), Bold: true}}
+		if a.License != "" {
+			value = append(value, message.Span{Text: ", " + LicenseName(a.License)})
+		}
+		if c := Caution(a.Flags); c != "" {
+			value = append(value, message.Span{Text: "; " + c})
+		}
+		if a.URL != "" {
+			value = append(value, message.Span{Text: " "}, message.Span{Text: "link", URL: a.URL})
+		}
+		f.Items = append(f.Items, message.Field{Name: string(a.Kind), Value: value})
+	}
+	if len(f.Items) > 0 {
+		doc.Blocks = append(doc.Blocks, f)
+	}
+	id := string(w.ID)
+	doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{
+		{Label: "Why?", Command: "why " + id}, {Label: "Can we use it?", Command: "can-we-use " + id}, {Label: "Save", Command: "save " + id},
+		{Label: "Useful", Command: "vote " + id + " value:useful"}, {Label: "Not useful", Command: "vote " + id + " value:not-useful"}, {Label: "Fix a tag", Command: "correct " + id},
+	}})
+	return doc
+}
+
+func runWhy(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	w, err := oneWork(ctx, d, inv)
+	if err != nil {
+		return Reply{}, err
+	}
+	corrections, err := d.Corrections(ctx, w.ID)
+	if err != nil {
+		return Reply{}, err
+	}
+	looked, err := d.LookedUp(ctx, w)
+	if err != nil {
+		return Reply{}, err
+	}
+	doc := Why(w, corrections, looked)
+	doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{{Label: "Fix a tag", Command: "correct " + string(w.ID)}}})
+	return Reply{Document: doc}, nil
+}
+
+// latestOf adds the newest works that match to a document.
+func latestOf(ctx context.Context, d Desk, doc *message.Document, text string) error {
+	q, err := d.ParseQuery(ctx, text)
+	if err != nil {
+		return err
+	}
+	works, more, err := d.Search(ctx, q, pageSize, "")
+	if err != nil {
+		return err
+	}
+	if len(works) == 0 {
+		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("We have seen no work of theirs yet.")})
+		return nil
+	}
+	doc.Blocks = append(doc.Blocks, message.Heading{Level: 2, Text: "Latest"})
+	for _, w := range works {
+		doc.Blocks = append(doc.Blocks, Story(digest.StoryOf(w)))
+	}
+	if more != "" {
+		doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{{Label: "More", Command: "search " + text + " page:" + more}}})
+	}
+	return nil
+}
+
+func runLab(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	name := strings.TrimSpace(inv.Args["lab"])
+	reg := registry.Default()
+	labs := reg.Find(name)
+	if l, ok := reg.Lab(feeds.LabID(strings.ToLower(name))); ok {
+		labs = []feeds.Lab{l}
+	}
+	if len(labs) == 0 {
+		var names []string
+		for _, l := range reg.Labs() {
+			names = append(names, l.Name)
+		}
+		hint := "search finds works of labs that are not in the registry"
+		if near := nearest(name, names); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return Reply{}, problemf(hint, "The registry has no lab %q", clip(name, 60))
+	}
+	doc := Lab(labs[0])
+	if err := latestOf(ctx, d, &doc, "lab:"+string(labs[0].ID)); err != nil {
+		return Reply{}, err
+	}
+	return Reply{Document: doc}, nil
+}
+
+func runCountry(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	reg := registry.Default()
+	c, ok := reg.ParseCountry(inv.Args["country"])
+	if !ok {
+		return Reply{}, problemf("a code such as FR, or an English name", "There is no country %q", clip(inv.Args["country"], 40))
+	}
+	labs := 0
+	for _, l := range reg.Labs() {
+		if l.At(d.Now()).Home == c {
+			labs++
+		}
+	}
+	doc := message.Document{Summary: reg.CountryName(c), Blocks: []message.Block{
+		heading(strings.TrimSpace(reg.CountryFlag(c)+" "+reg.CountryName(c)), count(labs, "lab")+" in the registry"),
+	}}
+	if err := latestOf(ctx, d, &doc, "country:"+string(c)+" openness>=open-weights"); err != nil {
+		return Reply{}, err
+	}
+	return Reply{Document: doc}, nil
+}
+
+func runLicense(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	l, ok := registry.Default().License(inv.Args["license"])
+	if !ok {
+		return Reply{}, problemf("an unknown license is never taken for one that it resembles", "The registry has no license %q", clip(inv.Args["license"], 60))
+	}
+	doc := License(l)
+	if err := latestOf(ctx, d, &doc, `license:"`+l.ID+`"`); err != nil {
+		return Reply{}, err
+	}
+	return Reply{Document: doc}, nil
+}
+
+func runCanWeUse(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	w, err := oneWork(ctx, d, inv)
+	if err != nil {
+		return Reply{}, err
+	}
+	s, err := d.Settings(ctx, inv.Place)
+	if err != nil {
+		return Reply{}, err
+	}
+	verdict, because := s.Profile.May(w.Openness, w.Flags)
+	doc := message.Document{Summary: fmt.Sprintf("%s: %s", verdict, w.Title)}
+	reason := "Nothing in its license stands against it that we know of"
+	switch {
+	case w.Openness == feeds.Unknown:
+		reason = "Its license is not known; without one, default copyright holds"
+	case w.Openness == feeds.Closed:
+		reason = "There is nothing to build on: " + closedWords(w.Flags)
+	case len(because) > 0:
+		reason = sentenceCase(Caution(because))
+	}
+	f := message.Fields{Items: []message.Field{{Name: "Why", Value: message.Plain(reason)}, {Name: "What", Value: message.Plain(BadgeWords(digest.StoryOf(w).Badge))}}}
+	if l, ok := registry.Default().License(w.License); ok {
+		if l.Note != "" {
+			f.Items = append(f.Items, message.Field{Name: "The clause", Value: message.Plain(l.Note)})
+		}
+		f.Items = append(f.Items, message.Field{Name: "Text", Value: message.Line{{Text: l.Name, URL: l.Source}}})
+	}
+	f.Items = append(f.Items, message.Field{Name: "Asked for", Value: message.Plain(profileWords(s.Profile))})
+	doc.Blocks = []message.Block{
+		heading(sentenceCase(string(verdict)), w.Title), f,
+		message.SmallPrint{Items: []message.Line{message.Plain("Not legal advice: the text decides. settings changes who asks.")}},
+	}
+	return Reply{Document: doc}, nil
+}
+
+func profileWords(p digest.Profile) string {
+	var out []string
+	for _, x := range profileFields(&p) {
+		if *x.on {
+			out = append(out, x.about)
+		}
+	}
+	return cmp.Or(strings.Join(out, ", "), "private or academic use, small, nothing special")
+}
+
+type profileField struct {
+	name, about string
+	on          *bool
+}
+
+func profileFields(p *digest.Profile) []profileField {
+	return []profileField{
+		{"commercial", "commercial use", &p.Commercial},
+		{"eu", "in the European Union", &p.EU},
+		{"large", "over 100 million users or 20 million US dollars a month", &p.Large},
+		{"military", "military use", &p.Military},
+		{"train", "training other models on its outputs", &p.Train},
+		{"host", "offering it to others as a service", &p.Host},
+	}
+}
+
+func runBalance(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	how := digest.Counting{Rule: digest.Rule(cmp.Or(inv.Args["rule"], "share")), View: feeds.View(cmp.Or(inv.Args["view"], "home"))}
+	if !slices.Contains(digest.Rules, how.Rule) {
+		return Reply{}, problemf("one of share, any, lead, sole", "There is no counting rule %q", clip(string(how.Rule), 20))
+	}
+	if how.View != feeds.ViewHome && how.View != feeds.ViewControl {
+		return Reply{}, problemf("home or control", "There is no view %q", clip(string(how.View), 20))
+	}
+	text := inv.Args["query"]
+	if _, err := d.ParseQuery(ctx, text); err != nil {
+		return Reply{}, err
+	}
+	now := d.Now()
+	p := digest.Period{From: now.AddDate(0, -1, 0), To: now}
+	if since := inv.Args["since"]; since != "" {
+		from, err := parseDay(since, now)
+		if err != nil {
+			return Reply{}, err
+		}
+		p.From = from
+	}
+	b, err := d.Balance(ctx, text, p, how)
+	if err != nil {
+		return Reply{}, err
+	}
+	doc := Balance(b)
+	doc.Blocks = append([]message.Block{heading("The balance of open work", span(p))}, doc.Blocks...)
+	return Reply{Document: doc}, nil
+}
+
+func runTopics(ctx context.Context, d Desk, _ Invocation) (Reply, error) {
+	topics, err := d.Topics(ctx)
+	if err != nil {
+		return Reply{}, err
+	}
+	doc := message.Document{Summary: count(len(topics), "topic"), Blocks: []message.Block{heading("Topics", "named queries")}}
+	if len(topics) == 0 {
+		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("There are none yet. Any query can be subscribed to as it is.")})
+		return Reply{Document: doc}, nil
+	}
+	f, actions := message.Fields{}, message.Actions{}
+	for _, t := range topics {
+		f.Items = append(f.Items, message.Field{Name: t.Name, Value: message.Line{{Text: t.About + " "}, {Text: t.Query, Code: true}}})
+		actions.Items = append(actions.Items, message.Action{Label: "Subscribe to " + t.Name, Command: "subscribe topic:" + t.Name})
+	}
+	doc.Blocks = append(doc.Blocks, f, actions)
+	return Reply{Document: doc}, nil
+}
+
+func runSources(ctx context.Context, d Desk, _ Invocation) (Reply, error) {
+	health, err := d.Health(ctx)
+	if err != nil {
+		return Reply{}, err
+	}
+	good, broken := 0, []string(nil)
+	countries := map[feeds.Country]int{}
+	for _, h := range health {
+		if h.Country != "" {
+			countries[h.Country]++
+		}
+		switch {
+		case h.Paused || h.LastLook.IsZero():
+		case h.Failures > 0:
+			broken = append(broken, fmt.Sprintf("%s (%s)", h.Title, h.Trouble))
+		default:
+			good++
+		}
+	}
+	doc := message.Document{Summary: fmt.Sprintf("%s, %d could not be read", count(len(health), "source"), len(broken))}
+	f := message.Fields{Items: []message.Field{
+		{Name: "Sources", Value: message.Plain(fmt.Sprintf("%d in %s", len(health), count(len(countries), "country")))},
+		{Name: "Answering", Value: message.Plain(fmt.Sprint(good))},
+		{Name: "Broken", Value: message.Plain(cmp.Or(some(broken, 8), "none"))},
+	}}
+	doc.Blocks = []message.Block{heading("Where we look", ""), f}
+	return Reply{Document: doc}, nil
+}
+
+func runSubscribe(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	text := strings.TrimSpace(inv.Args["query"])
+	s, err := d.Settings(ctx, inv.Place)
+	if err != nil {
+		return Reply{}, err
+	}
+	zone := cmp.Or(inv.Args["zone"], s.Zone, inv.Asker.Zone, "UTC")
+	when := cmp.Or(inv.Args["when"], "weekly")
+	_, asked := inv.Args["query"]
+	if !asked && inv.Args["when"] == "" {
+		return Reply{
+			Document: helpOf(Commands()[slices.IndexFunc(Commands(), func(c Command) bool { return c.Name == "subscribe" })]),
+			Form: &Form{Title: "Subscribe", Submit: "Subscribe", Command: "subscribe", Fields: []FormField{
+				{Param: "query", Label: "Query", Hint: "empty for everything, or such as country:EU openness>=open-weights"},
+				{Param: "when", Label: "When", Hint: "weekly, daily, weekdays, monthly, Mondays at 9", Value: "Mondays at 9", Required: true},
+				{Param: "zone", Label: "Time zone", Value: zone, Required: true},
+			}},
+		}, nil
+	}
+	q, err := d.ParseQuery(ctx, text)
+	if err != nil {
+		return Reply{}, err
+	}
+	cron, next, err := d.Cadence(when, zone)
+	if err != nil {
+		return Reply{}, &Problem{Say: "That time was not understood", Hint: "weekly, daily, weekdays, monthly, Mondays at 9, with a zone such as Europe/Paris"}
+	}
+	now := d.Now()
+	sub := digest.Subscription{
+		ID: digest.NewSubscriptionID(), Destination: inv.Place.Destination(), Query: text, Cadence: cron, Zone: zone, Owner: inv.Asker.ID,
+		Created: now, Cursor: now.Add(-7 * 24 * time.Hour), Next: next,
+	}
+	if err := d.PutSubscription(ctx, sub); err != nil {
+		return Reply{}, err
+	}
+	to := "This channel"
+	if inv.Place.Direct {
+		to = "You"
+	}
+	doc := message.Document{Summary: "Subscribed", Blocks: []message.Block{
+		message.Paragraph{Text: message.Plain(fmt.Sprintf("%s will be told about %s. The first digest comes on %s.", to, q.Explain(), local(next, zone)))},
+		message.Actions{Items: []message.Action{
+			{Label: "Preview", Command: "preview " + text}, {Label: "Undo", Command: "unsubscribe " + string(sub.ID), Danger: true},
+		}},
+	}}
+	return Reply{Document: doc, Public: !inv.Place.Direct}, nil
+}
+
+// local prints a time where its reader is.
+func local(t time.Time, zone string) string {
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		loc = time.UTC
+	}
+	return t.In(loc).Format("Mon 2 Jan 15:04 MST")
+}
+
+func runSubscriptions(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	all := inv.Args["scope"] == "all"
+	subs, err := d.SubscriptionsOf(ctx, inv.Place, all)
+	if err != nil {
+		return Reply{}, err
+	}
+	doc := message.Document{Summary: count(len(subs), "subscription"), Blocks: []message.Block{heading("Subscriptions", count(len(subs), "subscription"))}}
+	if len(subs) == 0 {
+		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("None yet.")}, message.Actions{Items: []message.Action{{Label: "Subscribe", Command: "subscribe"}}})
+		return Reply{Document: doc}, nil
+	}
+	now := d.Now()
+	for _, s := range subs {
+		next := "next " + local(s.Next, s.Zone)
+		toggle := message.Action{Label: "Pause", Command: "pause " + string(s.ID)}
+		if s.PausedUntil.After(now) {
+			next = "paused"
+			if s.PausedUntil.Before(now.AddDate(50, 0, 0)) {
+				next += " until " + day(s.PausedUntil)
+			}
+			toggle = message.Action{Label: "Resume", Command: "resume " + string(s.ID)}
+		}
+		value := message.Line{{Text: cmp.Or(s.Query, "everything"), Code: true}, {Text: fmt.Sprintf(" · %s · by %s · last: %s", next, s.Owner, cmp.Or(s.LastResult, "none yet"))}}
+		if all {
+			value = append(value, message.Span{Text: " · in " + s.Destination.Channel})
+		}
+		doc.Blocks = append(doc.Blocks, message.Fields{Items: []message.Field{{Name: string(s.ID), Value: value}}},
+			message.Actions{Items: []message.Action{toggle, {Label: "End", Command: "unsubscribe " + string(s.ID), Danger: true}}})
+	}
+	return Reply{Document: doc}, nil
+}
+
+// chosen are the subscriptions of the place that an argument names.
+func chosen(ctx context.Context, d Desk, inv Invocation) ([]digest.Subscription, error) {
+	subs, err := d.SubscriptionsOf(ctx, inv.Place, false)
+	if err != nil {
+		return nil, err
+	}
+	want := strings.FieldsFunc(inv.Args["subscription"], func(r rune) bool { return r == ' ' || r == ',' })
+	if len(want) == 1 && want[0] == "all" {
+		if len(subs) == 0 {
+			return nil, problemf("subscribe begins one", "There is no subscription here")
+		}
+		return subs, nil
+	}
+	var out []digest.Subscription
+	for _, id := range want {
+		i := slices.IndexFunc(subs, func(s digest.Subscription) bool { return string(s.ID) == id })
+		if i < 0 {
+			return nil, problemf("subscriptions shows the ids of this channel", "There is no subscription %q here", clip(id, 40))
+		}
+		out = append(out, subs[i])
+	}
+	return out, nil
+}
+
+// each does f to every chosen subscription and says that it was done.
+func each(ctx context.Context, d Desk, inv Invocation, done string, f func(digest.Subscription) error) (Reply, error) {
+	subs, err := chosen(ctx, d, inv)
+	if err != nil {
+		return Reply{}, err
+	}
+	for _, s := range subs {
+		if err := f(s); err != nil {
+			return Reply{}, err
+		}
+	}
+	say := fmt.Sprintf("%s %s.", sentenceCase(done), count(len(subs), "subscription"))
+	return Reply{Document: message.Document{Summary: say, Blocks: []message.Block{message.Paragraph{Text: message.Plain(say)}}}, Public: !inv.Place.Direct}, nil
+}
+
+func runUnsubscribe(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	return each(ctx, d, inv, "ended", func(s digest.Subscription) error { return d.DeleteSubscription(ctx, s.ID) })
+}
+
+// forever is a pause without an end.
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func runPause(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	until, done := forever, "paused"
+	if text := inv.Args["until"]; text != "" {
+		t, err := parseDay(text, d.Now())
+		if err != nil {
+			return Reply{}, err
+		}
+		if !t.After(d.Now()) {
+			return Reply{}, problemf("a date to come, such as "+d.Now().AddDate(0, 0, 14).Format(time.DateOnly), "%s has passed", day(t))
+		}
+		until, done = t, "paused until "+day(t)+":"
+	}
+	return each(ctx, d, inv, done, func(s digest.Subscription) error {
+		s.PausedUntil = until
+		return d.PutSubscription(ctx, s)
+	})
+}
+
+func runResume(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	return each(ctx, d, inv, "resumed", func(s digest.Subscription) error {
+		s.PausedUntil = time.Time{}
+		return d.PutSubscription(ctx, s)
+	})
+}
+
+func runCorrect(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	w, err := oneWork(ctx, d, inv)
+	if err != nil {
+		return Reply{}, err
+	}
+	field, because := inv.Args["field"], strings.TrimSpace(inv.Args["because"])
+	if field == "" || because == "" {
+		return Reply{
+			Document: helpOf(Commands()[slices.IndexFunc(Commands(), func(c Command) bool { return c.Name == "correct" })]),
+			Form: &Form{Title: "Fix a tag", Submit: "Fix it", Command: "correct", Fields: []FormField{
+				{Param: "work", Label: "Work", Value: string(w.ID), Required: true},
+				{Param: "field", Label: "What is wrong?", Choices: digest.CorrectionFields, Value: field, Required: true},
+				{Param: "value", Label: "What is right?", Hint: "a country, lab, license or class; empty takes an earlier correction back", Value: inv.Args["value"]},
+				{Param: "because", Label: "How do you know?", Hint: "a link or a sentence", Value: because, Required: true},
+			}},
+		}, nil
+	}
+	value, err := CorrectedValue(field, inv.Args["value"])
+	if err != nil {
+		return Reply{}, err
+	}
+	s, err := d.Settings(ctx, inv.Place)
+	if err != nil {
+		return Reply{}, err
+	}
+	if !slices.Contains(s.Editors, inv.Asker.ID) && !inv.Asker.Manages {
+		return Reply{}, problemf("ask an editor (settings names them), or someone who manages this channel", "Only editors can correct tags here")
+	}
+	now, err := d.Correct(ctx, digest.Correction{Work: w.ID, Field: field, Value: value, Because: because, By: cmp.Or(inv.Asker.Name, inv.Asker.ID), At: d.Now().UTC()})
+	if err != nil {
+		return Reply{}, err
+	}
+	doc := WorkCard(now)
+	doc.Blocks = append([]message.Block{message.Paragraph{Text: message.Plain(fmt.Sprintf("%s corrected %s because %s.", cmp.Or(inv.Asker.Name, "Someone"), field, because))}}, doc.Blocks...)
+	return Reply{Document: doc, Public: true}, nil
+}
+
+// CorrectedValue checks a correction's value and gives it its canonical form: codes
+// of countries, ids of labs and licenses, names of classes; "" takes earlier
+// corrections back.
+func CorrectedValue(field, value string) (string, error) {
+	if !slices.Contains(digest.CorrectionFields, field) {
+		return "", problemf("one of "+strings.Join(digest.CorrectionFields, ", "), "There is no tag %q", clip(field, 20))
+	}
+	if strings.TrimSpace(value) == "" {
+		return "", nil
+	}
+	reg := registry.Default()
+	var out []string
+	for v := range strings.SplitSeq(value, ",") {
+		v = strings.TrimSpace(v)
+		switch field {
+		case "country":
+			c, ok := reg.ParseCountry(v)
+			if !ok {
+				return "", problemf("an ISO 3166-1 code such as FR, or an English name", "There is no country %q", clip(v, 40))
+			}
+			v = string(c)
+		case "lab":
+			l, ok := reg.Lab(feeds.LabID(v))
+			if found := reg.Find(v); !ok && len(found) == 1 {
+				l, ok = found[0], true
+			}
+			if !ok {
+				return "", problemf("lab NAME shows the ids", "There is no lab %q", clip(v, 40))
+			}
+			v = string(l.ID)
+		case "license":
+			l, ok := reg.License(v)
+			if !ok {
+				return "", problemf("license NAME shows them", "There is no license %q", clip(v, 40))
+			}
+			v = l.ID
+		case "openness":
+			o, err := feeds.ParseOpenness(v)
+			if err != nil {
+				return "", problemf("open-source, open-weights, restricted, closed or unknown", "There is no class %q", clip(v, 20))
+			}
+			v = o.String()
+		}
+		out = append(out, v)
+	}
+	if len(out) > 1 && (field == "license" || field == "openness") {
+		return "", problemf("give one", "A work has one %s", field)
+	}
+	return strings.Join(out, ","), nil
+}
+
+func runVote(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	w, err := oneWork(ctx, d, inv)
+	if err != nil {
+		return Reply{}, err
+	}
+	value, say := 0, "Your vote is taken back."
+	switch inv.Args["value"] {
+	case "useful", "":
+		value, say = 1, "Noted: useful. Works like it will come first here."
+	case "not-useful":
+		value, say = -1, "Noted: not useful."
+	case "none":
+	default:
+		return Reply{}, problemf("useful, not-useful or none", "There is no vote %q", clip(inv.Args["value"], 20))
+	}
+	if err := d.Vote(ctx, inv.Place, inv.Asker.ID, w.ID, value); err != nil {
+		return Reply{}, err
+	}
+	return plainly(say), nil
+}
+
+func plainly(say string) Reply {
+	return Reply{Document: message.Document{Summary: say, Blocks: []message.Block{message.Paragraph{Text: message.Plain(say)}}}}
+}
+
+func runSave(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	w, err := oneWork(ctx, d, inv)
+	if err != nil {
+		return Reply{}, err
+	}
+	on := inv.Args["keep"] != "no"
+	if err := d.Save(ctx, inv.Place, inv.Asker.ID, w.ID, on); err != nil {
+		return Reply{}, err
+	}
+	if !on {
+		return plainly("Taken off your list: " + clip(w.Title, 80) + "."), nil
+	}
+	return plainly("Saved: " + clip(w.Title, 80) + ". saved shows your list."), nil
+}
+
+func runSaved(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	works, err := d.Saved(ctx, inv.Place, inv.Asker.ID)
+	if err != nil {
+		return Reply{}, err
+	}
+	if len(works) == 0 {
+		return plainly("Your list is empty. Save on a work puts it here."), nil
+	}
+	doc := message.Document{Summary: count(len(works), "work"), Blocks: []message.Block{heading("Saved", count(len(works), "work"))}}
+	for _, w := range works {
+		doc.Blocks = append(doc.Blocks, Story(digest.StoryOf(w)))
+	}
+	return Reply{Document: doc}, nil
+}
+
+func runSettings(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	s, err := d.Settings(ctx, inv.Place)
+	if err != nil {
+		return Reply{}, err
+	}
+	if set := strings.TrimSpace(inv.Args["set"]); set != "" {
+		if inv.Asker.Guest || !inv.Asker.Manages {
+			return Reply{}, problemf("ask someone who manages this channel", "Settings are changed by those who manage the channel")
+		}
+		for _, pair := range strings.Fields(set) {
+			if err := change(&s, pair); err != nil {
+				return Reply{}, err
+			}
+		}
+		if err := d.PutSettings(ctx, inv.Place, s); err != nil {
+			return Reply{}, err
+		}
+	}
+	yes := func(b bool) string {
+		if b {
+			return "yes"
+		}
+		return "no"
+	}
+	f := message.Fields{Items: []message.Field{
+		{Name: "zone", Value: message.Plain(cmp.Or(s.Zone, "UTC"))},
+		{Name: "only-managers", Value: message.Plain(yes(s.OnlyManagers) + ": only those who manage a channel may change what it is told")},
+		{Name: "editors", Value: message.Plain(cmp.Or(strings.Join(s.Editors, ", "), "none: those who manage the channel"))},
+	}}
+	for _, x := range profileFields(&s.Profile) {
+		f.Items = append(f.Items, message.Field{Name: x.name, Value: message.Plain(yes(*x.on) + ": " + x.about)})
+	}
+	return Reply{Document: message.Document{Summary: "Settings", Blocks: []message.Block{
+		heading("Settings of this workspace", "settings NAME=VALUE changes one"), f,
+	}}}, nil
+}
+
+// change applies one name=value to settings.
+func change(s *digest.Settings, pair string) error {
+	name, value, ok := strings.Cut(pair, "=")
+	if !ok {
+		return problemf("such as commercial=yes", "%q is not name=value", clip(pair, 40))
+	}
+	on := map[string]bool{"yes": true, "true": true, "on": true}
+	off := map[string]bool{"no": true, "false": true, "off": true}
+	flag := func(p *bool) error {
+		if !on[value] && !off[value] {
+			return problemf(name+"=yes or "+name+"=no", "%q is neither yes nor no", clip(value, 20))
+		}
+		*p = on[value]
+		return nil
+	}
+	switch name {
+	case "zone":
+		if _, err := time.LoadLocation(value); err != nil || value == "" || value == "Local" {
+			return problemf("an IANA name such as Europe/Paris", "There is no time zone %q", clip(value, 40))
+		}
+		s.Zone = value
+		return nil
+	case "only-managers":
+		return flag(&s.OnlyManagers)
+	case "editors":
+		s.Editors = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
+		return nil
+	}
+	for _, x := range profileFields(&s.Profile) {
+		if x.name == name {
+			return flag(x.on)
+		}
+	}
+	return problemf("settings without a value shows all of them", "There is no setting %q", clip(name, 20))
+}

@@ -1,0 +1,66 @@
+package bot
+
+import (
+	"context"
+	"time"
+
+	"seedcorn/digest"
+	"seedcorn/digest/query"
+)
+
+// A Desk is what commands need. It is made of small parts, each of which a fake
+// can be in a few lines.
+type Desk interface {
+	Library
+	Press
+	Subscribers
+	Preferences
+	Now() time.Time
+}
+
+// A Library finds works.
+type Library interface {
+	// ParseQuery reads a query; its error is a *query.SyntaxError.
+	ParseQuery(ctx context.Context, text string) (query.Query, error)
+	// Search returns the newest works that match, and what to pass as after for the
+	// next page, "" if this is the last.
+	Search(ctx context.Context, q query.Query, limit int, after string) (works []digest.Work, more string, err error)
+	// FindWorks returns the works that a person may mean by an id, a URL, an arXiv id, a
+	// repository's name or words of a title; none is no error.
+	FindWorks(ctx context.Context, text string) ([]digest.Work, error)
+	Corrections(ctx context.Context, id digest.WorkID) ([]digest.Correction, error)
+	LookedUp(ctx context.Context, w digest.Work) ([]Lookup, error)
+	// Correct stores a correction and returns the work as it is now.
+	Correct(ctx context.Context, c digest.Correction) (digest.Work, error)
+}
+
+// A Press composes digests and counts.
+type Press interface {
+	Compose(ctx context.Context, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error)
+	// Latest returns the last digest that a destination was sent.
+	Latest(ctx context.Context, to digest.Destination) (d digest.Digest, ok bool, err error)
+	Balance(ctx context.Context, text string, p digest.Period, how digest.Counting) (digest.Balance, error)
+	Health(ctx context.Context) ([]digest.SourceHealth, error)
+	Topics(ctx context.Context) ([]digest.Topic, error)
+}
+
+// Subscribers keeps who is told what.
+type Subscribers interface {
+	// SubscriptionsOf returns the subscriptions of a place's channel, and with all
+	// those of its whole workspace.
+	SubscriptionsOf(ctx context.Context, p Place, all bool) ([]digest.Subscription, error)
+	PutSubscription(ctx context.Context, s digest.Subscription) error
+	DeleteSubscription(ctx context.Context, id digest.SubscriptionID) error
+	// Cadence reads a cadence as people type it, and says when it is next due.
+	Cadence(spec, zone string) (cron string, next time.Time, err error)
+}
+
+// Preferences keeps what workspaces and people prefer.
+type Preferences interface {
+	Settings(ctx context.Context, p Place) (digest.Settings, error)
+	PutSettings(ctx context.Context, p Place, s digest.Settings) error
+	// Vote keeps a person's latest word on a work: 1 useful, -1 not, 0 taken back.
+	Vote(ctx context.Context, p Place, person string, work digest.WorkID, value int) error
+	Save(ctx context.Context, p Place, person string, work digest.WorkID, on bool) error
+	Saved(ctx context.Context, p Place, person string) ([]digest.Work, error)
+}

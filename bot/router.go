@@ -1,0 +1,281 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"seedcorn/bot/message"
+	"seedcorn/digest/query"
+)
+
+// A ParamKind says what a parameter takes, for completion and typed options.
+type ParamKind string
+
+// The kinds of parameter.
+const (
+	ParamText    ParamKind = "text"
+	ParamQuery   ParamKind = "query"
+	ParamWork    ParamKind = "work"
+	ParamLab     ParamKind = "lab"
+	ParamCountry ParamKind = "country"
+	ParamLicense ParamKind = "license"
+	ParamTopic   ParamKind = "topic"
+	ParamSub     ParamKind = "subscription"
+	ParamChoice  ParamKind = "choice"
+)
+
+// A Param is a parameter of a command.
+type Param struct {
+	Name     string
+	About    string
+	Kind     ParamKind
+	Required bool
+	Choices  []string // of a ParamChoice
+}
+
+// A Command is one thing that can be asked, and its help.
+//
+// Typed, the parameters follow the name as "name:value" in any order; what is left
+// over is the value of the first parameter, so that a search needs no ceremony.
+type Command struct {
+	Name    string // one word, lower case
+	About   string // one line
+	Params  []Param
+	Example string
+	Manages bool // changes what a channel is told
+	Run     func(ctx context.Context, d Desk, inv Invocation) (Reply, error)
+}
+
+// Usage is the command as one types it.
+func (c Command) Usage() string {
+	s := c.Name
+	for i, p := range c.Params {
+		word := strings.ToUpper(p.Name)
+		if i > 0 {
+			word = p.Name + ":" + word
+		}
+		if !p.Required {
+			word = "[" + word + "]"
+		}
+		s += " " + word
+	}
+	return s
+}
+
+// A Router answers invocations from a table of commands.
+type Router struct {
+	commands []Command
+	desk     Desk
+	log      *slog.Logger
+}
+
+// NewRouter returns a router over [Commands].
+func NewRouter(d Desk, log *slog.Logger) *Router {
+	return &Router{commands: Commands(), desk: d, log: log}
+}
+
+// Parse reads a typed line as an invocation of the table. An empty line asks for
+// help.
+func (r *Router) Parse(line string) (command string, args map[string]string, err error) {
+	line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "/"))
+	name, rest, _ := strings.Cut(line, " ")
+	name = strings.ToLower(name)
+	if name == "" {
+		return "help", nil, nil
+	}
+	c, ok := r.find(name)
+	if !ok {
+		return "", nil, r.unknown(name)
+	}
+	args = map[string]string{}
+	if len(c.Params) == 0 {
+		return c.Name, args, nil
+	}
+	var left []string
+	words := splitQuoted(rest)
+	for i := 0; i < len(words); i++ {
+		key, value, found := strings.Cut(words[i], ":")
+		at := slices.IndexFunc(c.Params, func(p Param) bool { return strings.EqualFold(p.Name, key) })
+		if !found || at < 0 || at == 0 && c.Params[0].Kind == ParamQuery {
+			left = append(left, words[i])
+			continue
+		}
+		args[c.Params[at].Name] = unquote(value)
+	}
+	if len(left) > 0 {
+		args[c.Params[0].Name] = strings.Join(left, " ")
+	}
+	return c.Name, args, nil
+}
+
+func (r *Router) find(name string) (Command, bool) {
+	i := slices.IndexFunc(r.commands, func(c Command) bool { return c.Name == name })
+	if i < 0 {
+		return Command{}, false
+	}
+	return r.commands[i], true
+}
+
+func (r *Router) unknown(name string) error {
+	names := make([]string, len(r.commands))
+	for i, c := range r.commands {
+		names[i] = c.Name
+	}
+	hint := "help lists what you can ask"
+	if near := nearest(name, names); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return problemf(hint, "There is no command %q", clip(name, 40))
+}
+
+// Handle implements [Handler].
+func (r *Router) Handle(ctx context.Context, inv Invocation) Reply {
+	c, ok := r.find(inv.Command)
+	if !ok {
+		return r.fail(inv, r.unknown(inv.Command))
+	}
+	for _, p := range c.Params {
+		if p.Required && strings.TrimSpace(inv.Args[p.Name]) == "" {
+			return r.fail(inv, problemf("such as: "+c.Example, "%s needs %s: %s", c.Name, p.Name, p.About))
+		}
+	}
+	if c.Manages {
+		if err := r.mayManage(ctx, inv); err != nil {
+			return r.fail(inv, err)
+		}
+	}
+	reply, err := c.Run(ctx, r.desk, inv)
+	if err != nil {
+		return r.fail(inv, err)
+	}
+	return reply
+}
+
+// mayManage holds to the workspace's setting: anyone but guests, unless only
+// those who manage the channel may.
+func (r *Router) mayManage(ctx context.Context, inv Invocation) error {
+	if inv.Asker.Guest {
+		return problemf("ask a member of the channel", "Guests cannot change what a channel is told")
+	}
+	s, err := r.desk.Settings(ctx, inv.Place)
+	if err != nil {
+		return err
+	}
+	if s.OnlyManagers && !inv.Asker.Manages && !inv.Place.Direct {
+		return problemf("ask someone who manages the channel, or look things up: that is open to all", "Here only those who manage the channel can change what it is told")
+	}
+	return nil
+}
+
+// fail words an error: a sentence and a way out for the person, the chain for the
+// log.
+func (r *Router) fail(inv Invocation, err error) Reply {
+	var p *Problem
+	var syntax *query.SyntaxError
+	say, hint := "Something went wrong on our side; it has been noted", "try again in a minute"
+	var blocks []message.Block
+	switch {
+	case errors.As(err, &syntax):
+		say, hint = syntax.Error(), syntax.Hint
+		if src := inv.Args["query"]; src != "" {
+			blocks = append(blocks, message.Preformatted{Text: syntax.Caret(src)})
+		}
+	case errors.As(err, &p):
+		say, hint = p.Say, p.Hint
+		if p.Err != nil {
+			r.log.Error("command failed", "invocation", inv.ID, "command", inv.Command, "platform", inv.Place.Platform, "error", p.Err)
+		}
+	default:
+		r.log.Error("command failed", "invocation", inv.ID, "command", inv.Command, "platform", inv.Place.Platform, "error", err)
+	}
+	doc := message.Document{Summary: say, Blocks: append([]message.Block{message.Paragraph{Text: message.Plain(say + ".")}}, blocks...)}
+	if hint != "" {
+		doc.Blocks = append(doc.Blocks, message.SmallPrint{Items: []message.Line{message.Plain("Hint: " + hint)}})
+	}
+	return Reply{Document: doc}
+}
+
+// Table returns the commands, for manifests, registrations and the README.
+func (r *Router) Table() []Command { return slices.Clone(r.commands) }
+
+// splitQuoted splits at white space outside of double quotes, which stay.
+func splitQuoted(s string) []string {
+	var out []string
+	word, quoted := strings.Builder{}, false
+	for _, r := range strings.NewReplacer("“", `"`, "”", `"`).Replace(s) {
+		switch {
+		case r == '"':
+			quoted = !quoted
+			word.WriteRune(r)
+		case !quoted && (r == ' ' || r == '\t' || r == '\n'):
+			if word.Len() > 0 {
+				out = append(out, word.String())
+				word.Reset()
+			}
+		default:
+			word.WriteRune(r)
+		}
+	}
+	if word.Len() > 0 {
+		out = append(out, word.String())
+	}
+	return out
+}
+
+func unquote(s string) string {
+	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
+		return s[1 : len(s)-1]
+	}
+	return s
+}
+
+func clip(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
+
+// nearest returns the name that differs least from what was typed, if it differs
+// little enough to be a slip; a longer name that begins so is near, too.
+func nearest(typed string, names []string) string {
+	best, least := "", 2+len(typed)/4
+	for _, n := range names {
+		d := distance(typed, n)
+		if len(typed) >= 3 && strings.HasPrefix(n, typed) {
+			d = 1
+		}
+		if d < least {
+			best, least = n, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to insert, delete, replace or swap with a
+// neighbor: the optimal string alignment distance.
+func distance(a, b string) int {
+	prev, row := []int(nil), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		next := make([]int, len(b)+1)
+		next[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			next[j] = min(row[j]+1, next[j-1]+1, row[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				next[j] = min(next[j], prev[j-2]+1)
+			}
+		}
+		prev, row = row, next
+	}
+	return row[len(b)]
+}
