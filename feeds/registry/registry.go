@@ -232,13 +232,17 @@ func suffixes(host string) []string {
 }
 
 // Find returns the labs that have the given name, alias or ambiguous name, after
-// [Fold]; sorted by id, empty where there is none. An id is found as well.
+// [Fold]; sorted by id, empty where there is none. An id is found as well, and so
+// is a name with its short form in parentheses: "Carnegie Mellon University (CMU)".
 func (r *Registry) Find(name string) []feeds.Lab {
 	k := Fold(name)
 	if k == "" {
 		return nil
 	}
 	at := r.names()[k]
+	if before, _, found := strings.Cut(name, " ("); len(at) == 0 && found && strings.HasSuffix(name, ")") {
+		at = r.names()[Fold(before)]
+	}
 	if i, ok := r.byID[feeds.LabID(strings.ToLower(strings.TrimSpace(name)))]; ok && !slices.Contains(at, i) {
 		at = append([]int{i}, at...)
 	}
