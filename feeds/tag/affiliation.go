@@ -187,6 +187,13 @@ func (t *Tagger) orgsIn(s string, printed feeds.Country, places []foundPlace, at
 		// nothing unless it is a relative.
 		sure := slices.DeleteFunc(slices.Clone(out), func(f foundOrg) bool { return f.kind != nameSure })
 		out = slices.DeleteFunc(out, func(f foundOrg) bool {
+			if f.kind == nameLong { // the name of an institute within: "Institute of Informatics, University of …"
+				home, _ := t.names.orgs[f.org].seat(at)
+				return !slices.ContainsFunc(sure, func(g foundOrg) bool {
+					h, _ := t.names.orgs[g.org].seat(at)
+					return h == home
+				})
+			}
 			return (f.kind == nameAmbiguous || f.kind == nameAcronym) && !slices.ContainsFunc(sure, func(g foundOrg) bool {
 				return t.within(f.org, g.org) || t.within(g.org, f.org)
 			})
@@ -247,12 +254,15 @@ func (t *Tagger) resolve(m match, s string, printed feeds.Country, places []foun
 	if hyphened(s, m) && !alone {
 		return foundOrg{}, false
 	}
+	if headless(s, m) {
+		return foundOrg{}, false
+	}
 	generic := isGeneric(s[m.start:m.end])
 	t.names.owners(m.name, func(o owner) {
 		if o.caps && s[m.start:m.end] != strings.ToUpper(s[m.start:m.end]) {
 			return
 		}
-		if home, _ := t.names.orgs[o.org].seat(at); generic && printed != home && !(alone && o.kind == nameSure && printed == "" && agreeing(places, m, home)) {
+		if home, _ := t.names.orgs[o.org].seat(at); generic && printed != home {
 			return
 		}
 		switch o.kind {
@@ -316,13 +326,6 @@ func (t *Tagger) resolve(m match, s string, printed feeds.Country, places []foun
 	return best[0], true
 }
 
-// agreeing reports whether no place outside of a name lies elsewhere than home.
-func agreeing(places []foundPlace, m match, home feeds.Country) bool {
-	return !slices.ContainsFunc(places, func(p foundPlace) bool {
-		return (p.end <= m.start || p.start >= m.end) && p.country != home && !slices.Contains(p.also, home)
-	})
-}
-
 // Words that a company's or lab's name may carry without becoming another name.
 var corporate = map[string]bool{
 	"inc": true, "ltd": true, "llc": true, "corp": true, "corporation": true, "co": true, "company": true, "group": true, "limited": true, "ai": true, "research": true,
@@ -381,13 +384,13 @@ func hyphened(s string, m match) bool {
 
 // Words of which a name can consist without naming anybody in particular.
 var genericWords = map[string]bool{
-	"university": true, "of": true, "science": true, "and": true, "technology": true, "institute": true, "for": true, "advanced": true, "study": true, "school": true, "college": true,
-	"academy": true, "national": true, "research": true, "medical": true, "engineering": true, "economics": true, "sciences": true, "artificial": true, "intelligence": true,
+	"university": true, "of": true, "science": true, "and": true, "technology": true, "institute": true, "for": true, "school": true, "college": true,
+	"academy": true, "national": true, "research": true, "medical": true, "engineering": true, "sciences": true, "artificial": true, "intelligence": true,
 	"arts": true, "applied": true, "polytechnic": true, "the": true, "center": true, "centre": true, "laboratory": true, "agriculture": true, "central": true, "state": true,
 	"international": true, "technical": true, "information": true, "business": true, "computing": true, "computer": true, "studies": true, "health": true, "medicine": true,
 	"faculty": true, "department": true, "hospital": true, "general": true, "federal": true, "institution": true, "education": true, "social": true, "natural": true, "physics": true,
-	"mathematics": true, "management": true, "law": true, "design": true, "ministry": true, "higher": true, "graduate": true, "foundation": true, "system": true, "ai": true,
-	"universite": true, "universidad": true, "ecole": true, "polytechnique": true, "systems": true, "industry": true, "commerce": true, "finance": true, "eastern": true, "western": true,
+	"mathematics": true, "management": true, "law": true, "design": true, "ministry": true, "graduate": true, "foundation": true, "system": true, "ai": true,
+	"universite": true, "universidad": true, "systems": true, "industry": true, "commerce": true, "finance": true, "eastern": true, "western": true,
 	"northern": true, "southern": true, "council": true, "office": true, "communication": true, "communications": true, "electronic": true, "electronics": true,
 }
 
@@ -402,6 +405,25 @@ func isGeneric(name string) bool {
 		}
 	}
 	return true
+}
+
+// headless reports whether a name is the tail of a longer one: "Institute for
+// Advanced Study" in "Westlake Institute for Advanced Study".
+func headless(s string, m match) bool {
+	first, _, _ := strings.Cut(s[m.start:m.end], " ")
+	switch strings.ToLower(first) {
+	case "university", "institute", "college", "school", "academy", "center", "centre", "laboratory":
+	default:
+		return false
+	}
+	before := strings.TrimRight(s[:m.start], " ")
+	if before == "" || len(before) == m.start {
+		return false
+	}
+	word := before[strings.LastIndexAny(before, " ,;(")+1:]
+	r, _ := utf8.DecodeRuneInString(word)
+	last := word[max(0, len(word)-1):]
+	return unicode.IsUpper(r) && !genericWords[strings.ToLower(word)] && !strings.ContainsAny(last, ".,:;)-")
 }
 
 // formOf reads a country off a company's legal form.

@@ -11,14 +11,19 @@ import "strings"
 // name begins. General multi-pattern automata do not fit: at this many names they
 // take seconds and gigabytes to build.
 type matcher struct {
-	split bool              // part letters from digits
-	words map[string]uint32 // word -> id, from 1
-	noise uint32            // words with ids up to this one are as if they were not there
-	comma uint32            // the id of a comma, where one inside a name matters; else 0
-	first []uint32          // word id -> node reached from the root, 0 if none
-	ends  []uint32          // node -> name id + 1, 0 if no name ends there
-	edges []edge            // open addressing, a power of two
+	split bool     // part letters from digits
+	words []word   // open addressing, a power of two: hash -> id, from 1
+	noise uint32   // words with ids up to this one are as if they were not there
+	comma uint32   // the id of a comma, where one inside a name matters; else 0
+	first []uint32 // word id -> node reached from the root, 0 if none
+	ends  []uint32 // node -> name id + 1, 0 if no name ends there
+	edges []edge   // open addressing, a power of two
 	used  int
+}
+
+type word struct {
+	hash uint64
+	id   uint32 // 0 in an empty slot
 }
 
 type edge struct {
@@ -35,16 +40,15 @@ type match struct {
 // newMatcher returns a matcher with room for so many names. Noise are words that
 // come and go inside of names: "Technical University (of) Munich".
 func newMatcher(split bool, names int, noise ...string) *matcher {
-	m := &matcher{split: split, words: make(map[string]uint32, names), first: make([]uint32, 1, names+1), ends: make([]uint32, 1, 2*names+1)}
+	m := &matcher{split: split, first: make([]uint32, 1, names+1), ends: make([]uint32, 1, 2*names+1)}
 	size := 64
 	for size < 2*names {
 		size *= 2
 	}
 	m.edges = make([]edge, size)
+	m.words = make([]word, size)
 	for _, w := range noise {
-		m.noise++
-		m.words[w] = m.noise
-		m.first = append(m.first, 0)
+		m.noise = m.learn(hashOf([]byte(w)))
 	}
 	return m
 }
@@ -52,9 +56,44 @@ func newMatcher(split bool, names int, noise ...string) *matcher {
 // mindCommas makes a comma part names, unless the name itself has it: "Computer
 // Science, University of Oxford" is no Science University.
 func (m *matcher) mindCommas() {
-	m.comma = uint32(len(m.first))
-	m.words[","] = m.comma // no text folds to it
+	m.comma = m.learn(hashOf([]byte(","))) // no word folds to it
+}
+
+// id returns the id of the word with the given hash, 0 if no name has it.
+func (m *matcher) id(hash uint64) uint32 {
+	for i := slot(hash, len(m.words)); ; i = (i + 1) & (len(m.words) - 1) {
+		if w := m.words[i]; w.hash == hash || w.id == 0 {
+			return w.id
+		}
+	}
+}
+
+// learn returns the id of a word, a new one if it was not known.
+func (m *matcher) learn(hash uint64) uint32 {
+	if id := m.id(hash); id != 0 {
+		return id
+	}
+	if 2*len(m.first) >= len(m.words) {
+		old := m.words
+		m.words = make([]word, 2*len(old))
+		for _, w := range old {
+			if w.id != 0 {
+				m.settle(w)
+			}
+		}
+	}
+	id := uint32(len(m.first))
 	m.first = append(m.first, 0)
+	m.settle(word{hash, id})
+	return id
+}
+
+func (m *matcher) settle(w word) {
+	i := slot(w.hash, len(m.words))
+	for m.words[i].id != 0 {
+		i = (i + 1) & (len(m.words) - 1)
+	}
+	m.words[i] = w
 }
 
 func (m *matcher) node() uint32 {
@@ -63,8 +102,8 @@ func (m *matcher) node() uint32 {
 }
 
 func slot(key uint64, size int) int {
-	key *= 0x9E3779B97F4A7C15
-	return int((key ^ key>>29) & uint64(size-1))
+	key *= 0x9E3779B97F4A7C15 // 2^64 / the golden ratio: spreads neighbors
+	return int((key ^ key>>32) & uint64(size-1))
 }
 
 func (m *matcher) step(node, word uint32) uint32 {
@@ -130,14 +169,9 @@ func (m *matcher) insert(name string, id uint32) (have uint32, ok bool) {
 			node = to
 		}
 		last = t.end
-		word, known := m.words[string(sc.buf[:sc.n])]
-		if known && word <= m.noise {
+		word := m.learn(sc.hash)
+		if word <= m.noise {
 			continue
-		}
-		if !known {
-			word = uint32(len(m.first))
-			m.words[string(sc.buf[:sc.n])] = word
-			m.first = append(m.first, 0)
 		}
 		if node == 0 {
 			if m.first[word] == 0 {
@@ -172,7 +206,7 @@ func (m *matcher) find(text string, out []match) []match {
 		if !ok {
 			return out
 		}
-		node := m.first[m.words[string(sc.buf[:sc.n])]] // unknown word: id 0, node 0
+		node := m.first[m.id(sc.hash)] // unknown word: id 0, node 0
 		if node == 0 {
 			continue
 		}
@@ -189,7 +223,7 @@ func (m *matcher) find(text string, out []match) []match {
 				}
 			}
 			last = t.end
-			word := m.words[string(sc.buf[:sc.n])]
+			word := m.id(sc.hash)
 			if word == 0 {
 				break
 			}
@@ -234,7 +268,7 @@ func (m *matcher) exact(s string) (id uint32, ok bool) {
 		if _, more := sc.next(); !more {
 			break
 		}
-		word := m.words[string(sc.buf[:sc.n])]
+		word := m.id(sc.hash)
 		if word == 0 {
 			return 0, false
 		}

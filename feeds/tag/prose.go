@@ -1,6 +1,7 @@
 package tag
 
 import (
+	"slices"
 	"strings"
 
 	"seedcorn/feeds"
@@ -56,15 +57,45 @@ func newCues() *cues {
 	return c
 }
 
+// stems are letters that every cue has, in the spellings that occur. They are
+// looked for instead of words: most texts have none, and a text's words need not be
+// cut twice.
+var stems = []string{"pen", "PEN", "icen", "ICEN", "pache", "API", "CC", "preview", "Preview", "beta", "Beta", "enerally", "MIT"}
+
+// in appends the cues in a text to out, in order.
 func (c *cues) in(text string, p part, out []cue) []cue {
-	// Most texts have no cue; a look for their letters is cheaper than their words.
-	if !strings.Contains(text, "pen") && !strings.Contains(text, "icen") && !strings.Contains(text, "API") && !strings.Contains(text, "pache") && !strings.Contains(text, "CC") && !strings.Contains(text, "review") && !strings.Contains(text, "eta") && !strings.Contains(text, "generally") {
-		return out
+	begin := len(out)
+	var buf [4]match
+	for _, stem := range stems {
+		for from := 0; ; {
+			i := strings.Index(text[from:], stem)
+			if i < 0 {
+				break
+			}
+			i += from
+			from = i + len(stem)
+			start := i
+			for start > 0 && i-start < 12 && ascii[text[start-1]&0x7F] != 0 && text[start-1] < 0x80 {
+				start--
+			}
+			if stem == "preview" || stem == "Preview" || stem == "beta" || stem == "Beta" { // "in preview": the word before
+				if j := strings.LastIndexAny(text[:max(0, start-1)], " \n"); start > 1 && start-j < 16 {
+					start = j + 1
+				}
+			}
+			for _, m := range c.find.find(text[start:clean(text, min(len(text), i+32))], buf[:0]) {
+				x := cue{p, c.kind[m.name], start + m.start, start + m.end}
+				if m.start <= i-start+1 && !slices.ContainsFunc(out[begin:], func(y cue) bool { return x.start < y.end && y.start < x.end }) {
+					out = append(out, x)
+				}
+				break
+			}
+			if len(out)-begin >= 64 {
+				break
+			}
+		}
 	}
-	var buf [16]match
-	for _, m := range c.find.find(text, buf[:0]) {
-		out = append(out, cue{p, c.kind[m.name], m.start, m.end})
-	}
+	slices.SortFunc(out[begin:], func(a, b cue) int { return a.start - b.start })
 	return out
 }
 

@@ -175,6 +175,17 @@ func (t *Tagger) site(page string) (int32, bool) {
 			return 0, false
 		}
 	}
+	if registry.Hosting(host) && host != "huggingface.co" { // the host's own pages; on Hugging Face partners write there too
+		first, _, _ := strings.Cut(strings.TrimPrefix(pathOf(page), "/"), "/")
+		switch first {
+		case "blog", "news", "research", "changelog", "press":
+			if l, ok := t.reg.ByEmail(host); ok {
+				i, known := t.names.byID[l.ID]
+				return i, known
+			}
+		}
+		return 0, false
+	}
 	if strings.Contains(pathOf(page), "/~") {
 		return 0, false // a person's pages: she may have written it elsewhere, or only like it
 	}
