@@ -55,6 +55,7 @@ type draft struct {
 	dirty  bool        // to be written
 	terms  string      // of a work begun just now, made ahead; "" if not
 	body   string      // likewise
+	tally  string      // likewise
 }
 
 // A storedWork is a work as the database has it.
@@ -214,7 +215,7 @@ func (d *desk) open(ctx context.Context, id digest.WorkID) (*draft, error) {
 	if w.slots != nil {
 		return w, nil
 	}
-	err := each(ctx, d.t, "SELECT id, hash, via, rule, item, tags FROM items WHERE work = $1 ORDER BY id", []any{string(id)}, func(r *sql.Rows) error {
+	err := each(ctx, d.t, "SELECT id, seen, hash, via, rule, item, tags FROM items WHERE work = $1 ORDER BY id", []any{string(id)}, func(r *sql.Rows) error {
 		s := &slot{work: w}
 		e, err := scanEntry(r, s)
 		if err != nil {
@@ -240,12 +241,14 @@ func (d *desk) open(ctx context.Context, id digest.WorkID) (*draft, error) {
 
 func scanEntry(r *sql.Rows, s *slot) (e digest.Entry, err error) {
 	var via, rule string
-	if err := r.Scan(&s.id, &s.hash, &via, &rule, &s.item, &s.tags); err != nil {
+	var seen int64
+	if err := r.Scan(&s.id, &seen, &s.hash, &via, &rule, &s.item, &s.tags); err != nil {
 		return e, err
 	}
 	if err := json.Unmarshal([]byte(s.item), &e.Item); err != nil {
 		return e, fmt.Errorf("item %s: %w", s.id, err)
 	}
+	e.Item.Seen = fromMillis(seen)
 	if err := json.Unmarshal([]byte(s.tags), &e.Tags); err != nil {
 		return e, fmt.Errorf("tags of item %s: %w", s.id, err)
 	}
@@ -266,7 +269,7 @@ func (w *draft) fold() {
 	}
 	w.work = digest.Fold(entries, w.corrections, w.events)
 	w.work.ID = w.id
-	w.dirty, w.terms, w.body = true, "", ""
+	w.dirty, w.terms, w.body, w.tally = true, "", "", ""
 }
 
 // happened adds to the work's history.
@@ -355,10 +358,10 @@ func (d *desk) arrive(ctx context.Context, p *prepared) error {
 		}
 		w.slots = []*slot{s}
 		s.work = w
-		w.work, w.terms, w.body = p.work, p.terms, p.body
+		w.work, w.terms, w.body, w.tally = p.work, p.terms, p.body, p.tally
 		w.work.ID, w.dirty = w.id, true
 		if w.id != p.work.ID {
-			w.body = "" // made ahead under another name
+			w.body, w.tally = "", "" // made ahead under another name
 		}
 		d.note(w, p.keys)
 		return nil
@@ -408,10 +411,7 @@ func (d *desk) edited(ctx context.Context, p *prepared, work digest.WorkID) erro
 	old := *s.entry
 	now := *p.entry
 	now.Via, now.Rule, now.Item.Seen = old.Via, old.Rule, old.Item.Seen
-	if s.item, err = encode(now.Item); err != nil {
-		return err
-	}
-	s.entry, s.hash, s.tags, s.dirty = &now, p.hash, p.tags, true
+	s.entry, s.hash, s.item, s.tags, s.dirty = &now, p.hash, p.item, p.tags, true
 	d.done.Items++
 	d.done.Edited++
 	for _, e := range digest.Changes(old, now, p.at) {

@@ -293,7 +293,7 @@ func (d *desk) retag(ctx context.Context, id digest.WorkID, tag func(feeds.Item)
 		if text == s.tags {
 			continue
 		}
-		if s.hash, err = entryHash(e); err != nil {
+		if s.hash, err = entryHash(s.item, e.Tags); err != nil {
 			return Change{}, err
 		}
 		s.entry, s.tags, s.dirty, changed = &e, text, true, true

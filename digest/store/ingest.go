@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ type prepared struct {
 	work  digest.Work
 	terms string
 	body  string
+	tally string
 }
 
 // Ingest stores what visits brought, all of it or nothing: items, the works they
@@ -53,6 +55,7 @@ func (db *DB) Ingest(ctx context.Context, batch []digest.Arrival) (digest.Ingest
 			if e.Item.Seen.IsZero() {
 				e.Item.Seen = a.At
 			}
+			e.Item.Seen = fromMillis(millis(e.Item.Seen)) // as it is stored
 			all = append(all, &prepared{entry: &e, at: a.At})
 		}
 	}
@@ -62,17 +65,8 @@ func (db *DB) Ingest(ctx context.Context, batch []digest.Arrival) (digest.Ingest
 	if err := parallel(ctx, all, (*prepared).read); err != nil {
 		return digest.Ingested{}, fmt.Errorf("%s: %w", doing, err)
 	}
-	// A first look without the writer's lock, to know what to prepare.
-	known, err := knownItems(ctx, db, itemIDs(all))
-	if err != nil {
-		return digest.Ingested{}, fmt.Errorf("%s: %w", doing, explain(err))
-	}
-	fresh := slices.DeleteFunc(slices.Clone(all), func(p *prepared) bool { _, ok := known[p.entry.Item.ID]; return ok })
-	if err := parallel(ctx, fresh, (*prepared).guess); err != nil {
-		return digest.Ingested{}, fmt.Errorf("%s: %w", doing, err)
-	}
 	var done digest.Ingested
-	err = db.decide(ctx, doing, func(t *tx) error {
+	err := db.decide(ctx, doing, func(t *tx) error {
 		d, err := newDesk(ctx, t)
 		if err != nil {
 			return err
@@ -105,14 +99,13 @@ func (d *desk) take(ctx context.Context, all []*prepared) error {
 	if err := d.fetchKeys(ctx, news); err != nil {
 		return err
 	}
-	var names []digest.WorkID
-	for _, p := range news {
-		if p.work.ID == "" { // it was known a moment ago, or is only new here
-			if err := p.guess(); err != nil {
-				return err
-			}
-		}
-		names = append(names, p.work.ID)
+	begin := slices.DeleteFunc(slices.Clone(news), func(p *prepared) bool { return known[p.entry.Item.ID].work != "" })
+	if err := parallel(ctx, begin, (*prepared).guess); err != nil {
+		return err
+	}
+	names := make([]digest.WorkID, len(begin))
+	for i, p := range begin {
+		names[i] = p.work.ID
 	}
 	if err := d.fetchTaken(ctx, names); err != nil {
 		return err
@@ -149,15 +142,26 @@ func itemIDs(all []*prepared) []feeds.ItemID {
 
 // read makes an entry's rows.
 func (p *prepared) read() (err error) {
-	if p.item, err = encode(p.entry.Item); err != nil {
-		return fmt.Errorf("item %s: %w", p.entry.Item.ID, err)
+	if p.item, err = encodeItem(p.entry.Item); err != nil {
+		return err
 	}
 	if p.tags, err = encode(p.entry.Tags); err != nil {
 		return fmt.Errorf("tags of item %s: %w", p.entry.Item.ID, err)
 	}
-	p.hash, err = entryHash(*p.entry)
+	p.hash, err = entryHash(p.item, p.entry.Tags)
 	p.keys = namedKeys(p.entry.Item.Keys)
 	return err
+}
+
+// encodeItem writes an item as it is stored: Seen has a column of its own, so that
+// the text says whether the item is what it was.
+func encodeItem(it feeds.Item) (string, error) {
+	it.Seen = time.Time{}
+	s, err := encode(it)
+	if err != nil {
+		return "", fmt.Errorf("item %s: %w", it.ID, err)
+	}
+	return s, nil
 }
 
 // guess makes the work that the entry begins, if it does.
@@ -165,17 +169,18 @@ func (p *prepared) guess() (err error) {
 	p.work = digest.Fold([]digest.Entry{*p.entry}, nil, nil)
 	p.work.ID = digest.NewWorkID(p.entry.Item)
 	p.terms = termsOf(p.work)
-	p.body, err = encode(p.work)
+	if p.body, err = encode(p.work); err == nil {
+		p.tally, err = encode(thin(p.work))
+	}
 	return err
 }
 
 func termsOf(w digest.Work) string { return strings.Join(query.Terms(digest.SubjectOf(w)), " ") }
 
 // entryHash says whether an entry is what it was: the item as published, and the
-// conclusions about it. When it was seen and observed does not matter, nor does the
-// wording of evidence.
-func entryHash(e digest.Entry) (int64, error) {
-	e.Item.Seen = time.Time{}
+// conclusions about it. The wording of evidence, and when it was observed, do not
+// matter.
+func entryHash(item string, tags feeds.Tags) (int64, error) {
 	type lab struct {
 		Lab           feeds.LabID
 		Name          string
@@ -193,16 +198,17 @@ func entryHash(e digest.Entry) (int64, error) {
 		Basis    feeds.Basis
 		Bases    []string
 	}
-	labs := make([]lab, len(e.Tags.Labs))
-	for i, a := range e.Tags.Labs {
+	labs := make([]lab, len(tags.Labs))
+	for i, a := range tags.Labs {
 		labs[i] = lab{a.Lab, a.Name, a.Role, a.Home, a.Control, a.Basis, a.Disputed}
 	}
-	artifacts := make([]artifact, len(e.Tags.Artifacts))
-	for i, a := range e.Tags.Artifacts {
+	artifacts := make([]artifact, len(tags.Artifacts))
+	for i, a := range tags.Artifacts {
 		artifacts[i] = artifact{a.Kind, a.URL, a.License, a.Openness, a.Flags, a.Basis, a.Bases}
 	}
 	h := sha256.New()
-	err := json.NewEncoder(h).Encode([]any{e.Item, labs, artifacts, e.Tags.Openness, e.Tags.Badge, e.Tags.License, e.Tags.Flags})
+	io.WriteString(h, item)
+	err := json.NewEncoder(h).Encode([]any{labs, artifacts, tags.Openness, tags.Badge, tags.License, tags.Flags})
 	return int64(binary.BigEndian.Uint64(h.Sum(nil))), err
 }
 

@@ -86,7 +86,14 @@ func (t *tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, er
 // A querier reads: a transaction, or the pool of readers.
 type querier interface {
 	query(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+	// numbers reports whether arguments are $1, $2, … even in long lists. SQLite takes
+	// them as names, and looking hundreds of names up is what a batch would spend its
+	// time on; there, long lists have a bare ? for each.
+	numbers() bool
 }
+
+func (t *tx) numbers() bool  { return !t.prepares }
+func (db *DB) numbers() bool { return !db.engine.prepares() }
 
 // query reads outside of a transaction, through a statement prepared once.
 func (db *DB) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
@@ -154,7 +161,7 @@ func eachIn[T any](ctx context.Context, q querier, text string, values []T, fn f
 		for i := range args {
 			args[i] = values[min(i, n-1)] // the last again: IN is a set
 		}
-		if err := each(ctx, q, strings.Replace(text, "(?)", placeholders("("+strings.Repeat(",$", size)[1:]+")", 0), 1), args, fn); err != nil {
+		if err := each(ctx, q, strings.Replace(text, "(?)", placeholders(q, "("+strings.Repeat(",$", size)[1:]+")"), 1), args, fn); err != nil {
 			return err
 		}
 		values = values[n:]
@@ -171,7 +178,7 @@ func bulk[T any](ctx context.Context, t *tx, head, tuple, tail string, values []
 		if len(values) < size {
 			continue
 		}
-		text := head + placeholders(strings.Repeat(","+tuple, size)[1:], 0) + tail
+		text := head + placeholders(t, strings.Repeat(","+tuple, size)[1:]) + tail
 		for len(values) >= size {
 			args = args[:0]
 			for _, v := range values[:size] {
@@ -186,10 +193,14 @@ func bulk[T any](ctx context.Context, t *tx, head, tuple, tail string, values []
 	return nil
 }
 
-// placeholders numbers the bare "$" of text, beginning after n.
-func placeholders(text string, n int) string {
+// placeholders writes the bare "$" of text as q wants them.
+func placeholders(q querier, text string) string {
+	if !q.numbers() {
+		return strings.ReplaceAll(text, "$", "?")
+	}
 	var b strings.Builder
 	b.Grow(len(text) * 2)
+	n := 0
 	for i := range len(text) {
 		b.WriteByte(text[i])
 		if text[i] == '$' {

@@ -164,7 +164,7 @@ func keysMeant(text string) (keys []feeds.Key) {
 // Entries returns the entries of a work, oldest first, or [ErrNotFound].
 func (db *DB) Entries(ctx context.Context, id digest.WorkID) ([]digest.Entry, error) {
 	var out []digest.Entry
-	err := each(ctx, db, `SELECT id, hash, via, rule, item, tags FROM items
+	err := each(ctx, db, `SELECT id, seen, hash, via, rule, item, tags FROM items
 		WHERE work = COALESCE((SELECT work FROM moved WHERE id = $1), $1) ORDER BY id`, []any{string(id)}, func(r *sql.Rows) error {
 		e, err := scanEntry(r, &slot{})
 		out = append(out, e)
@@ -183,7 +183,7 @@ func (db *DB) Entries(ctx context.Context, id digest.WorkID) ([]digest.Entry, er
 // Item returns one entry and the id of its work, or [ErrNotFound].
 func (db *DB) Item(ctx context.Context, id feeds.ItemID) (e digest.Entry, work digest.WorkID, err error) {
 	err = ErrNotFound
-	failed := each(ctx, db, "SELECT id, hash, via, rule, item, tags FROM items WHERE id = $1", []any{string(id)}, func(r *sql.Rows) error {
+	failed := each(ctx, db, "SELECT id, seen, hash, via, rule, item, tags FROM items WHERE id = $1", []any{string(id)}, func(r *sql.Rows) error {
 		e, err = scanEntry(r, &slot{})
 		return err
 	})

@@ -191,7 +191,7 @@ func (d *desk) saveItems(ctx context.Context, works []*draft) error {
 		}
 	}
 	var failed error
-	err := bulk(ctx, d.t, "INSERT INTO items (id, source, work, hash, via, rule, item, tags) VALUES", "($,$,$,$,$,$,$,$)",
+	err := bulk(ctx, d.t, "INSERT INTO items (id, source, work, seen, hash, via, rule, item, tags) VALUES", "($,$,$,$,$,$,$,$,$)",
 		` ON CONFLICT (id) DO UPDATE SET work = excluded.work, hash = excluded.hash, via = excluded.via, rule = excluded.rule,
 		item = excluded.item, tags = excluded.tags`, rows, func(s *slot) []any {
 			via := ""
@@ -199,7 +199,7 @@ func (d *desk) saveItems(ctx context.Context, works []*draft) error {
 				b, err := json.Marshal(s.entry.Via)
 				via, failed = string(b), firstError(failed, err)
 			}
-			return []any{clean(string(s.id)), clean(string(s.entry.Item.Source)), string(s.work.final().id), s.hash, via, s.entry.Rule, s.item, s.tags}
+			return []any{clean(string(s.id)), clean(string(s.entry.Item.Source)), string(s.work.final().id), millis(s.entry.Item.Seen), s.hash, via, s.entry.Rule, s.item, s.tags}
 		})
 	return firstError(err, failed)
 }
@@ -213,9 +213,11 @@ func (d *desk) saveWorks(ctx context.Context, works []*draft, ids map[digest.Wor
 				b, err := encode(w.work)
 				w.body, failed = b, firstError(failed, err)
 			}
-			tally, err := encode(thin(w.work))
-			failed = firstError(failed, err)
-			return []any{string(w.id), ids[w.id], w.body, tally}
+			if w.tally == "" {
+				tally, err := encode(thin(w.work))
+				w.tally, failed = tally, firstError(failed, err)
+			}
+			return []any{string(w.id), ids[w.id], w.body, w.tally}
 		}), failed)
 }
 

@@ -60,10 +60,11 @@ CREATE TABLE items (
     id     TEXT   NOT NULL PRIMARY KEY,  -- feeds.NewItemID: the same after every edit
     source TEXT   NOT NULL,
     work   TEXT   NOT NULL,              -- works.id
+    seen   BIGINT NOT NULL,              -- when we first fetched it
     hash   BIGINT NOT NULL,              -- of item and conclusions: the same means nothing to do
     via    TEXT   NOT NULL,              -- the key that joined it to its work, as JSON; '' if it began it
     rule   TEXT   NOT NULL,              -- the rule of identity: I1, I2, I3, I9; '' if it began it
-    item   TEXT   NOT NULL,              -- feeds.Item as JSON
+    item   TEXT   NOT NULL,              -- feeds.Item as JSON, but for Seen
     tags   TEXT   NOT NULL               -- feeds.Tags as JSON
 );
 CREATE INDEX items_work ON items (work);
