@@ -399,7 +399,9 @@ func Why(w digest.Work, corrections []digest.Correction, looked []Lookup) messag
 			name = "lab not named"
 		}
 		add(message.Fields{Items: []message.Field{{Name: name, Value: message.Plain(value)}}})
-		add(evidence(a.Evidence))
+		if len(a.Evidence) > 0 {
+			add(evidence(a.Evidence))
+		}
 	}
 
 	add(message.Heading{Level: 2, Text: "May we build on it?", Note: BadgeWords(digest.StoryOf(w).Badge)})
@@ -421,7 +423,9 @@ func Why(w digest.Work, corrections []digest.Correction, looked []Lookup) messag
 			value = append(value, message.Span{Text: " "}, message.Span{Text: a.URL, URL: a.URL})
 		}
 		add(message.Fields{Items: []message.Field{{Name: string(a.Kind), Value: value}}})
-		add(evidence(a.Evidence))
+		if len(a.Evidence) > 0 {
+			add(evidence(a.Evidence))
+		}
 	}
 
 	add(message.Heading{Level: 2, Text: "Where it appeared, and why that is one work"})
@@ -473,6 +477,9 @@ func EventWords(e digest.Event) string {
 		return fmt.Sprintf("%s relicensed: %s → %s", e.Detail, termsWords(e.From), termsWords(e.To))
 	case digest.EventRevised:
 		return fmt.Sprintf("the paper was revised: %s → %s", e.From, e.To)
+	}
+	if (e.Kind == digest.EventAppeared || e.Kind == digest.EventMerged) && e.Detail != "" {
+		return e.Detail
 	}
 	words := string(e.Kind)
 	if e.What != "" {

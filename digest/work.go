@@ -201,9 +201,7 @@ func settle(labs []feeds.Attribution) []feeds.Attribution {
 // completes an unknown one, and of two that disagree the strictest class is taken
 // and both are shown (rule O3).
 func addArtifact(artifacts []feeds.ArtifactTag, a feeds.ArtifactTag) []feeds.ArtifactTag {
-	i := slices.IndexFunc(artifacts, func(x feeds.ArtifactTag) bool {
-		return x.Kind == a.Kind && feeds.CanonicalURL(x.URL) == feeds.CanonicalURL(a.URL)
-	})
+	i := slices.IndexFunc(artifacts, func(x feeds.ArtifactTag) bool { return x.Kind == a.Kind && sameThing(x.URL, a.URL) })
 	if i < 0 {
 		return append(artifacts, a)
 	}
@@ -235,6 +233,17 @@ func addArtifact(artifacts []feeds.ArtifactTag, a feeds.ArtifactTag) []feeds.Art
 		*x = strict
 	}
 	return artifacts
+}
+
+// sameThing reports whether two URLs name one thing: one repository on a hub, in
+// whatever spelling, or one page.
+func sameThing(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, okX := feeds.KeyOfURL(a)
+	y, okY := feeds.KeyOfURL(b)
+	return okX && okY && x == y
 }
 
 // apply lays corrections over the tags, oldest first (rule C11). An empty value
@@ -355,9 +364,7 @@ func Changes(old, edited Entry, at time.Time) []Event {
 		if was.Kind == feeds.Paper || was.License == "" && was.Openness == feeds.Unknown {
 			continue
 		}
-		i := slices.IndexFunc(edited.Tags.Artifacts, func(a feeds.ArtifactTag) bool {
-			return a.Kind == was.Kind && feeds.CanonicalURL(a.URL) == feeds.CanonicalURL(was.URL)
-		})
+		i := slices.IndexFunc(edited.Tags.Artifacts, func(a feeds.ArtifactTag) bool { return a.Kind == was.Kind && sameThing(a.URL, was.URL) })
 		if i < 0 {
 			continue // gone from the entry, which says nothing about its license
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ Nothing leaves this machine and nothing stays on it.`,
 		Example: "  seedcorn demo\n  seedcorn demo --once --format html > digest.html",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if !slices.Contains(formats, format) {
+				return usagef("one of text, markdown, html, json", "no format %q", format)
+			}
 			return a.demo(c.Context(), format, once)
 		},
 	}

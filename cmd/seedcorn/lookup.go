@@ -141,7 +141,13 @@ func (w *world) questions(work digest.Work) []jobs.Question {
 			})
 		}
 	}
-	return out
+	once := out[:0]
+	for _, q := range out {
+		if !slices.ContainsFunc(once, func(x jobs.Question) bool { return x.Name == q.Name }) {
+			once = append(once, q)
+		}
+	}
+	return once
 }
 
 // repoOf is the repository's name in its owner's spelling: key is lower case.

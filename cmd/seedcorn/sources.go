@@ -91,6 +91,18 @@ once, and stored whether or not that works, which the output says.`,
 			ValidArgsFunction: a.completeSources,
 		}
 	}
+	starter := &cobra.Command{
+		Use: "starter", Short: "add the starter list: labs of many countries, the same kinds of source for each", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				if err := w.addStarter(ctx); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(a.out, "the starter list's %d sources are in the list\n", len(w.bases().Sources()))
+				return err
+			})
+		},
+	}
 	remove := each("remove", "forget a source; the works it brought stay", func(ctx context.Context, w *world, id feeds.SourceID) error { return w.db.DeleteSource(ctx, id) })
 	pause := each("pause", "stop visiting a source", func(ctx context.Context, w *world, id feeds.SourceID) error { return w.db.SetPaused(ctx, id, true) })
 	resume := each("resume", "visit a paused source again", func(ctx context.Context, w *world, id feeds.SourceID) error { return w.db.SetPaused(ctx, id, false) })
@@ -119,7 +131,7 @@ once, and stored whether or not that works, which the output says.`,
 			})
 		},
 	}
-	c.AddCommand(list, add, remove, pause, resume, check, imp, exp)
+	c.AddCommand(list, add, starter, remove, pause, resume, check, imp, exp)
 	return c
 }
 
@@ -268,9 +280,6 @@ func btoi(b bool) int {
 }
 
 func (a *app) addSource(ctx context.Context, w *world, spec string, lab feeds.LabID, official bool) error {
-	if err := w.seed(ctx); err != nil {
-		return err
-	}
 	src, err := w.bases().Parse(spec)
 	if err != nil {
 		return &usageError{err: err, hint: hintOf(err)}
@@ -299,10 +308,20 @@ func (a *app) addSource(ctx context.Context, w *world, spec string, lab feeds.La
 	}
 	if looked != nil {
 		fmt.Fprintf(a.out, "added %s, but a first look failed: %v\n", src.ID, looked)
-		return nil
+	} else {
+		fmt.Fprintf(a.out, "added %s (%s)\n", src.ID, cmp.Or(src.Title, src.URL))
 	}
-	fmt.Fprintf(a.out, "added %s (%s)\n", src.ID, cmp.Or(src.Title, src.URL))
-	return nil
+	return a.beginList(ctx, w)
+}
+
+// beginList notes that the operator has begun a list of sources, and tells of the
+// starter list, which is now left out.
+func (a *app) beginList(ctx context.Context, w *world) error {
+	first, err := w.begin(ctx)
+	if first {
+		fmt.Fprintf(a.errs, "This list is your own; seedcorn sources starter adds the starter list of %d sources.\n", len(w.bases().Sources()))
+	}
+	return err
 }
 
 // claim makes a source that nobody has claimed its lab's own where the registry
@@ -435,9 +454,6 @@ func (a *app) importOPML(ctx context.Context, w *world, name string) error {
 	if err != nil {
 		return hinted(fmt.Errorf("importing %s: %w", name, err), "want an OPML file, as feed readers export it")
 	}
-	if err := w.seed(ctx); err != nil {
-		return err
-	}
 	step, done := a.meter(len(sources), "importing")
 	added := 0
 	for _, s := range sources {
@@ -460,5 +476,5 @@ func (a *app) importOPML(ctx context.Context, w *world, name string) error {
 		fmt.Fprintf(a.errs, "left out: %s\n", f)
 	}
 	fmt.Fprintf(a.out, "%d feeds in the file: %d added, %d were there already, %d left out\n", len(sources)+len(faults), added, len(sources)-added, len(faults))
-	return nil
+	return a.beginList(ctx, w)
 }

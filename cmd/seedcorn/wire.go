@@ -112,18 +112,35 @@ func (w *world) bases() catalog.Bases {
 	return catalog.Bases{ArXivRSS: w.cfg.ArXivRSS, ArXivAPI: w.cfg.ArXivAPI, HuggingFace: w.cfg.HuggingFace, GitHubAPI: w.cfg.GitHub}
 }
 
-// seed puts the starter list into a database that has no source yet.
+// seeded is what the database remembers once a list of sources has begun: the
+// starter list is offered to an empty one only, and never forced on a list that its
+// operator began or emptied.
+const seeded = "sources"
+
+// seed puts the starter list into a database in which no list has begun.
 func (w *world) seed(ctx context.Context) error {
-	have, err := w.db.Sources(ctx)
-	if err != nil || len(have) > 0 {
+	begun, err := w.db.Meta(ctx, seeded)
+	if err != nil || begun != "" {
 		return err
 	}
-	for _, s := range w.bases().Sources() {
-		if err := w.db.PutSource(ctx, s); err != nil {
-			return err
-		}
+	return w.addStarter(ctx)
+}
+
+func (w *world) addStarter(ctx context.Context) error {
+	if err := w.db.PutSources(ctx, w.bases().Sources()); err != nil {
+		return err
 	}
-	return nil
+	return w.db.SetMeta(ctx, seeded, "starter")
+}
+
+// begin notes that the operator has begun a list, and reports whether it is the
+// first thing in it.
+func (w *world) begin(ctx context.Context) (first bool, err error) {
+	begun, err := w.db.Meta(ctx, seeded)
+	if err != nil || begun != "" {
+		return false, err
+	}
+	return true, w.db.SetMeta(ctx, seeded, "own")
 }
 
 // slow are the kinds of source that wait for arXiv's gate.
