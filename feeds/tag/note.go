@@ -56,7 +56,7 @@ var (
 	dataWords   = []string{"data", "dataset", "datasets", "corpus", "corpora"}
 	paperWords  = []string{"paper", "documentation", "docs", "article"}
 
-	nearWords = []string{"modified", "mod", "modification of", "variant of", "similar to", "based on", "inspired by", "derived from", "esque", "like", "style", "with exceptions", "with additional", "plus", "variation of", "adapted"}
+	nearWords = []string{"modified", "mod", "modification of", "variant of", "similar to", "based on", "inspired by", "derived from", "esque", "like", "akin to", "style", "with exceptions", "with additional", "plus", "variation of", "adapted"}
 
 	absentPhrases = []string{
 		"no license", "no licence", "no clear license", "no clear licence", "unclear license", "license unclear", "license is unclear", "license isnt clear",
@@ -86,7 +86,7 @@ var (
 	}
 	territoryPhrases = []string{"does not apply in the european union", "regulate usage in the eu", "not in the eu", "not available in the eu", "excluding the eu"}
 	outputPhrases    = []string{"use outputs to train", "use to train other models", "train other models", "used to train other"}
-	termsPhrases     = []string{"commercial license is required", "commercial license must", "commercial licenses", "apply for commercial", "apply for a commercial", "commercial license", "enterprise license", "paid license", "custom license", "requires registration", "some usage restriction", "termination", "separate license"}
+	termsPhrases     = []string{"commercial license is required", "commercial license must", "commercial licenses", "apply for commercial", "apply for a commercial", "commercial license", "enterprise license", "paid license", "custom license", "requires registration", "some usage restriction", "termination", "separate license", "need to contact", "must contact", "need to apply", "written permission", "prior permission", "contact us for commercial", "permission is required"}
 	servePhrases     = []string{"hosting use", "hosting restrictions", "may not host"}
 
 	unreleasedPhrases = []string{
@@ -114,7 +114,7 @@ func (l *licenses) note(s string, kind feeds.ArtifactKind) Reading {
 	var cs []clause
 	var linked []scope // for each clause, what the links of its paragraph lead to
 	for p := range strings.SplitSeq(strings.ReplaceAll(s, "\r\n", "\n"), "\n\n") {
-		ps := l.clauses(p)
+		ps := l.clauses(p, wordsOf(s).count() <= 4)
 		var to scope
 		for _, c := range ps {
 			switch c.host {
@@ -220,6 +220,8 @@ func codeOnly(cs []clause) (Reading, bool) {
 		switch {
 		case c.scope&ofWeights != 0 || c.offered || c.near || c.unsure:
 			return Reading{}, false
+		case c.host != "" && strings.Contains(strings.ToLower(pathOf(c.text)), "license"):
+			return Reading{}, false // a license's text that is linked and not read
 		case c.host == "huggingface.co" || c.host == "hf.co" || c.host == "modelscope.cn" || c.host == "zenodo.org":
 			return Reading{}, false
 		case c.scope&ofCode != 0 && c.words.has("license", "licence") && len(c.found) == 0 && !c.absent:
@@ -282,8 +284,8 @@ func (l *licenses) readings(c clause, kind feeds.ArtifactKind) []Reading {
 	return out
 }
 
-// clauses cuts a note into clauses and reads each.
-func (l *licenses) clauses(s string) []clause {
+// clauses cuts a paragraph into clauses and reads each.
+func (l *licenses) clauses(s string, short bool) []clause {
 	var out []clause
 	var heading scope // of a line that is nothing but "weights:"
 	for line := range strings.Lines(s) {
@@ -293,7 +295,7 @@ func (l *licenses) clauses(s string) []clause {
 		}
 		var here []clause
 		for _, part := range splitClauses(line) {
-			if c, ok := l.clause(part.text); ok {
+			if c, ok := l.clause(part.text, short); ok {
 				c.comma = part.comma
 				here = append(here, c)
 			}
@@ -382,8 +384,9 @@ func splitClauses(line string) []piece {
 	return out
 }
 
-// clause reads one clause. ok is false for one that says nothing at all.
-func (l *licenses) clause(s string) (c clause, ok bool) {
+// clause reads one clause. Short says that the whole note is no more than a name. ok
+// is false for a clause that says nothing at all.
+func (l *licenses) clause(s string, short bool) (c clause, ok bool) {
 	c.text = s
 	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
 		c.link = true
@@ -407,7 +410,7 @@ func (l *licenses) clause(s string) (c clause, ok bool) {
 			c.near = true
 			continue
 		}
-		if strings.HasPrefix(l.all[m.name].ID, "LicenseRef-") && !l.inContext(s, m) {
+		if strings.HasPrefix(l.all[m.name].ID, "LicenseRef-") && !short && !l.inContext(s, m) {
 			continue
 		}
 		if !slices.Contains(c.found, int(m.name)) {
@@ -435,6 +438,9 @@ func (l *licenses) clause(s string) (c clause, ok bool) {
 	if rest.has(paperWords...) {
 		c.scope |= ofPaper
 	}
+	if rest.has("source code license", "sample code license", "source code licence") {
+		c.found, c.near, c.scope = nil, true, c.scope&^ofCode // part of a longer name than the one found
+	}
 	c.offered = w.has(offeredPhrases...)
 	c.served = w.has("via our api", "via the api", "through our api", "via api", "api access") || w.has("available") && w.has("api")
 	if len(c.found) == 0 {
@@ -453,8 +459,7 @@ func (l *licenses) clause(s string) (c clause, ok bool) {
 }
 
 // inContext reports whether the name of a license that is also a model's or a
-// company's ("GLM-4", "Tencent", "Llama") stands as a license: beside the word, or
-// for itself.
+// company's ("GLM-4", "Tencent", "Llama") stands as a license: beside the word.
 func (l *licenses) inContext(s string, m match) bool {
 	before, after := strings.ToLower(s[clean(s, max(0, m.start-40)):m.start]), strings.ToLower(s[m.end:clean(s, min(len(s), m.end+20))])
 	if strings.Contains(before, "unlike ") {
@@ -465,7 +470,7 @@ func (l *licenses) inContext(s string, m match) bool {
 			return true
 		}
 	}
-	return wordsOf(without(s, []match{m})).count() <= 2
+	return false
 }
 
 // nearMatch reports whether what stands around a license's name makes it another

@@ -102,7 +102,7 @@ func (c *cues) in(text string, p part, out []cue) []cue {
 // What an adjective of openness can belong to, and the artifact it is.
 var things = map[string]feeds.ArtifactKind{
 	"model": feeds.Weights, "models": feeds.Weights, "llm": feeds.Weights, "llms": feeds.Weights, "weights": feeds.Weights, "checkpoint": feeds.Weights, "checkpoints": feeds.Weights,
-	"vlm": feeds.Weights, "transformer": feeds.Weights,
+	"vlm": feeds.Weights, "net": feeds.Weights, "network": feeds.Weights, "networks": feeds.Weights, "transformer": feeds.Weights,
 	"library": feeds.Code, "framework": feeds.Code, "software": feeds.Code, "toolkit": feeds.Code, "tool": feeds.Code, "tools": feeds.Code, "platform": feeds.Code,
 	"implementation": feeds.Code, "package": feeds.Code, "sdk": feeds.Code, "code": feeds.Code, "agent": feeds.Code, "harness": feeds.Code, "engine": feeds.Code, "kernel": feeds.Code,
 	"kernels": feeds.Code, "megakernel": feeds.Code, "server": feeds.Code, "compiler": feeds.Code, "simulator": feeds.Code, "simulation": feeds.Code, "stack": feeds.Code,
@@ -119,6 +119,12 @@ var howTo = map[string]bool{
 	"evaluating": true, "managing": true, "understanding": true, "lessons": true, "when": true, "risks": true, "how to": true, "a": false, "investigating": true,
 }
 
+// Words behind "open-source software" that make a subject of it.
+var aboutOpen = map[string]bool{
+	"development": true, "community": true, "communities": true, "ecosystem": true, "movement": true, "contributors": true, "developers": true, "foundation": true,
+	"repositories": true, "licenses": true, "alternatives": true, "landscape": true, "baselines": true, "and": false,
+}
+
 // Phrases by which a sentence releases something.
 var releaseCues = []string{
 	"introducing", "introduce", "introduces", "announcing", "announce", "announces", "releasing", "release", "releases", "released", "launching", "launch", "launches", "launched",
@@ -131,6 +137,7 @@ var notNow = []string{
 	"recently", "since", "previously", "last year", "last month", "earlier this year", "existing", "third party", "will open", "plan to", "plans to", "in the future", "coming soon",
 	"other open", "leading open", "popular open", "current open", "many open", "most open", "several open", "various open", "available open", "against open", "compared", "compatible with",
 	"powered by", "inside", "within", "evaluated", "evaluate", "evaluating", "such as", "like", "including", "than", "based on", "built on", "on top of", "contributed", "support for",
+	"towards", "external", "fine tune", "fine tuned", "akin to",
 	"attacks on", "risks of", "risk", "risks", "study", "studies", "survey", "investigate",
 }
 
@@ -146,6 +153,8 @@ func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feed
 	if first, _, _ := strings.Cut(strings.TrimLeft(string(title), " "), " "); howTo[first] {
 		return nil
 	}
+	// What is served and how, a maker says of its own; others only mention it.
+	official := slices.ContainsFunc(labs, func(a feeds.Attribution) bool { return a.Role == feeds.RoleReleaser })
 	var open, closed []feeds.ArtifactTag
 	lastFrom := [2]int{-1, -1}
 	read := 0
@@ -175,13 +184,15 @@ func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feed
 		case cueLicense:
 			a, ok = t.licenseSentence(sentence, w)
 		case cueOpening:
-			a, ok = openingSentence(sentence[c.end-from:], w, c.part == inTitle)
+			a, ok = openingSentence(sentence, c.start-from, c.end-from, w, c.part == inTitle)
 		case cueOpenThing:
 			a, ok = t.openThing(text, from, to, c, w, it)
 		case cueAPI:
 			a, ok = apiSentence(w)
+			ok = ok && official
 		case cueHosted:
 			a, ok = hostedSentence(w, c.part == inTitle)
+			ok = ok && official
 		}
 		if !ok {
 			continue
@@ -230,6 +241,9 @@ func (t *Tagger) licenseSentence(sentence string, w words) (feeds.ArtifactTag, b
 	if t.licenses.nearMatch(before, sentence[m.end:]) {
 		return feeds.ArtifactTag{}, false
 	}
+	if rest := wordsOf(without(sentence, ms)); rest.has("community license", "license agreement", "model license", "akin to") {
+		return feeds.ArtifactTag{}, false // a second license, which is not known
+	}
 	tied := false
 	for _, p := range []string{"under", "under the", "under an", "under a", "licensed under", "licensed under the", "license", "with an", "with a", "free"} {
 		tied = tied || before.ends(p)
@@ -254,16 +268,35 @@ func (t *Tagger) licenseSentence(sentence string, w words) (feeds.ArtifactTag, b
 }
 
 // openingSentence reads an act: "we're open-sourcing X", "X is now open source".
-func openingSentence(after string, w words, title bool) (feeds.ArtifactTag, bool) {
-	if w.has(notNow...) {
+// Start and end are the cue's place in the sentence.
+func openingSentence(sentence string, start, end int, w words, title bool) (feeds.ArtifactTag, bool) {
+	if w.has(notNow...) || w.has("will be", "to be", "grateful", "thank", "thanks") {
 		return feeds.ArtifactTag{}, false
 	}
 	// An apostrophe joins: "we’re" is "were".
 	if !title && !w.has("we", "our", "today", "is now open source", "now open source", "are open sourcing", "is open sourcing", "weve", "were open sourcing", "were also open sourcing") {
 		return feeds.ArtifactTag{}, false
 	}
+	before := wordsOf(sentence[:start])
+	switch foldKey(sentence[start:end], false) {
+	case "open sourced": // "we open-sourced X", not "the open-sourced X"
+		acts := false
+		for _, p := range []string{"we", "have", "has", "are", "is", "also", "and", "been", "weve", "fully", "now"} {
+			acts = acts || before.ends(p)
+		}
+		if !acts || before.ends("both") || w.has("open sourced and closed") {
+			return feeds.ArtifactTag{}, false
+		}
+	case "open sources": // a verb in headlines, a noun elsewhere
+		if !title {
+			return feeds.ArtifactTag{}, false
+		}
+	}
 	kind := feeds.Code
-	for _, x := range strings.Fields(string(wordsOf(clip(after, 120)))) {
+	if w.has("model", "models", "parameters", "weights") || foldKey(sentence[start:end], false) == "open release" {
+		kind = feeds.Weights
+	}
+	for _, x := range strings.Fields(string(wordsOf(clip(sentence[end:], 120)))) {
 		if k, ok := things[x]; ok {
 			kind = k
 			break
@@ -299,6 +332,9 @@ func (t *Tagger) openThing(text string, from, to int, c cue, w words, it *feeds.
 			}
 			end = tok.end
 			x := string(sc.buf[:sc.n])
+			if aboutOpen[x] { // "open-source software development"
+				return feeds.ArtifactTag{}, false
+			}
 			if x == "for" || x == "to" || x == "that" || x == "and" || x == "of" || x == "with" || x == "from" || x == "in" || x == "is" {
 				break
 			}
@@ -384,7 +420,7 @@ func apiSentence(w words) (feeds.ArtifactTag, bool) {
 // hostedSentence reads a preview or the general availability of a thing that its
 // maker runs: "an early preview of X, our most advanced model".
 func hostedSentence(w words, title bool) (feeds.ArtifactTag, bool) {
-	if w.has("open source", "open weight", "open weights", "weights", "feature", "support", "third party", "library") {
+	if w.has("open source", "open weight", "open weights", "weights", "feature", "support", "third party", "library", "powered by") {
 		return feeds.ArtifactTag{}, false
 	}
 	released := w.has("introducing", "announcing", "launching", "now in preview", "unveil", "announce", "introduce", "today", "now")
