@@ -74,12 +74,12 @@ type names struct {
 	spelled map[uint32]string  // model families as their makers write them
 }
 
-func newNames(reg *registry.Registry, size int) *names {
+func newNames(reg *registry.Registry) *names {
 	labs := reg.Labs()
 	n := &names{
-		orgs:    make([]org, 0, len(labs)+size),
-		byID:    make(map[feeds.LabID]int32, len(labs)+size),
-		find:    newMatcher(false, 6*len(labs)+2*size, "of", "the", "and", "for", "at", "in", "de", "du", "la"),
+		orgs:    make([]org, 0, len(labs)),
+		byID:    make(map[feeds.LabID]int32, len(labs)),
+		find:    newMatcher(false, 6*len(labs), "of", "the", "and", "for", "at", "in", "de", "du", "la"),
 		more:    map[uint32][]owner{},
 		domains: map[string]int32{},
 		spelled: map[uint32]string{},

@@ -21,7 +21,6 @@ type clause struct {
 	limits  []feeds.Flag
 	absent  bool // says that there is no license
 	closed  []feeds.Flag
-	link    bool // nothing but a link
 	served  bool // says that it is to be had through an API
 	offered bool // says that weights can be had
 }
@@ -93,8 +92,8 @@ var (
 		"not released", "unreleased", "not been released", "no weights", "weights not", "not publicly released", "not yet released", "coming soon", "code coming",
 		"upon request", "available on request", "not publicly available", "waitlist", "wait list", "private beta", "private preview", "select partners", "selected partners",
 		"trusted partners", "trusted testers", "limited preview", "limited research preview", "not yet releasing", "not releasing", "plans to release", "plan to release", "no model weights",
-		"will be publicly available", "will be released", "will be made available", "not accessible", "unaccessible", "inaccessible", "not available", "don t see model weights", "dont see model weights",
-		"no code or weights", "never released", "never be released", "repo is empty", "can t see model", "cannot see checkpoints", "cannot see model", "can not see", "no longer available", "doesn t seem to contain", "don t think model weights", "haven t found", "still no release", "not found", "404", "dead link", "no release", "asset isnt released", "not generally available", "allowlist", "select users", "to be released", "will not be released",
+		"will be publicly available", "will be released", "will be made available", "not accessible", "unaccessible", "inaccessible", "not available", "dont see model weights", "dont see checkpoints", "isnt released", "arent released", "werent released", "werent there", "arent there",
+		"no code or weights", "never released", "never be released", "repo is empty", "cant see model", "cannot see checkpoints", "cannot see model", "can not see", "no longer available", "doesnt seem to contain", "dont think model weights", "havent found", "still no release", "not found", "404", "dead link", "no release", "asset isnt released", "not generally available", "allowlist", "select users", "to be released", "will not be released",
 	}
 	apiPhrases = []string{
 		"via api", "via the api", "api access", "through the api", "through api", "via our api", "via its api", "api only", "api via", "the api", "api", "apis", "vertex ai", "ai studio",
@@ -111,10 +110,11 @@ var (
 // note reads a license note: prose with licenses, scopes, conditions and links.
 func (l *licenses) note(s string, kind feeds.ArtifactKind) Reading {
 	want := scopeOf(kind)
+	short := wordsOf(s).count() <= 4
 	var cs []clause
 	var linked []scope // for each clause, what the links of its paragraph lead to
 	for p := range strings.SplitSeq(strings.ReplaceAll(s, "\r\n", "\n"), "\n\n") {
-		ps := l.clauses(p, wordsOf(s).count() <= 4)
+		ps := l.clauses(p, short)
 		var to scope
 		for _, c := range ps {
 			switch c.host {
@@ -389,7 +389,6 @@ func splitClauses(line string) []piece {
 func (l *licenses) clause(s string, short bool) (c clause, ok bool) {
 	c.text = s
 	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
-		c.link = true
 		if x, found := l.reg.License(strings.TrimRight(s, ".,)]\"'")); found {
 			i := l.byID[strings.ToLower(x.ID)]
 			c.found = []int{i}

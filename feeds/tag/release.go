@@ -84,7 +84,9 @@ func (t *Tagger) releasers(it *feeds.Item, at time.Time) []feeds.Attribution {
 			return []feeds.Attribution{t.attribution(t.names.byID[l.ID], feeds.RoleReleaser, feeds.Publisher, at,
 				feeds.Evidence{Field: "account", Quote: string(it.Account.Service) + "/" + it.Account.Handle, Rule: "C1", URL: it.URL})}
 		}
-		return nil // somebody else's account: a fine-tune belongs to who released it
+		if it.Publisher == "" {
+			return nil // somebody else's account: a fine-tune belongs to who released it
+		}
 	}
 	page := unwrap(it.URL)
 	account, onHub := accountOf(page)

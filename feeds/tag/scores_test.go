@@ -268,7 +268,7 @@ func TestScores(t *testing.T) {
 	show := os.Getenv("SEEDCORN_TEST_SHOW")
 	list := func(set string, wrong, tagged bool, format string, args ...any) {
 		if name, all := strings.CutSuffix(show, "+"); name == set && (wrong || all && !tagged) {
-			t.Log(fmt.Sprintf(format, args...))
+			t.Logf(format, args...)
 		}
 	}
 	at := 0
@@ -402,11 +402,18 @@ func TestScores(t *testing.T) {
 	floor(fmt.Sprintf("feed openness: false tags on the %d rows of class none", prose.none), ratio(prose.falseOnNone, prose.none), least.proseFalse, false)
 }
 
-// least are the figures reached on the development half.
+// least are the figures reached on the development half, rounded down. The rows of
+// gold_country without a country are labels left blank, not models without a maker.
 var least = struct {
 	mentionedOverlap, mentionedCoverage, mentionedArguable, unmentionedOverlap, unmentionedCoverage float64
 	itemsOverlap, itemsCoverage, papersOverlap, papersCoverage, falseCountries                      float64
 	affiliation, affiliationTagged, affiliationROR, affiliationRORTagged                            float64
 	license3, licenseCoverage, license4, licenseFalse                                               float64
 	prose4, proseCoverage, proseFalse                                                               float64
-}{falseCountries: 1, licenseFalse: 1, proseFalse: 1}
+}{
+	mentionedOverlap: 0.945, mentionedCoverage: 0.83, mentionedArguable: 0.985, unmentionedOverlap: 0.965, unmentionedCoverage: 0.155,
+	itemsOverlap: 0.998, itemsCoverage: 0.99, papersOverlap: 0.945, papersCoverage: 0.012, falseCountries: 0.57,
+	affiliation: 0.938, affiliationTagged: 0.984, affiliationROR: 0.946, affiliationRORTagged: 0.984,
+	license3: 0.952, licenseCoverage: 0.915, license4: 0.936, licenseFalse: 0.48,
+	prose4: 1, proseCoverage: 0.63, proseFalse: 0,
+}

@@ -58,7 +58,6 @@ type Tagger struct {
 type Option func(*options)
 
 type options struct {
-	size int
 	long []iter.Seq[Organization]
 }
 
@@ -76,7 +75,7 @@ func New(reg *registry.Registry, opts ...Option) *Tagger {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	t := &Tagger{reg: reg, names: newNames(reg, o.size), places: newGazetteer(), licenses: newLicenses(reg), cues: newCues()}
+	t := &Tagger{reg: reg, names: newNames(reg), places: newGazetteer(), licenses: newLicenses(reg), cues: newCues()}
 	for _, seq := range o.long {
 		for x := range seq {
 			t.names.organization(x)
@@ -144,7 +143,6 @@ func cut(s string) string {
 type scan struct {
 	title, summary []match // names of organizations and models
 	cues           []cue   // in title, then summary
-	orgs           []match // space for both
 }
 
 func (t *Tagger) scan(it *feeds.Item, s *scan) {
