@@ -28,7 +28,7 @@ var hosting = set(
 	"github.com", "github.io", "gist.github.com", "githubusercontent.com", "gitlab.com", "gitlab.io", "gitee.com", "gitee.io",
 	"bitbucket.org", "bitbucket.io", "codeberg.org", "codeberg.page", "sourceforge.net", "huggingface.co", "hf.co", "hf.space",
 	"modelscope.cn", "modelscope.ai", "kaggle.com", "colab.research.google.com", "replicate.com", "civitai.com", "ollama.com",
-	"wisemodel.cn", "openi.org.cn", "pypi.org", "npmjs.com", "docker.com", "zenodo.org", "figshare.com", "osf.io",
+	"wisemodel.cn", "openi.org.cn", "docker.com", "zenodo.org", "figshare.com", "osf.io",
 	"readthedocs.io", "vercel.app", "netlify.app", "pages.dev", "workers.dev", "web.app", "firebaseapp.com", "herokuapp.com",
 	"streamlit.app", "gradio.live", "gradio.app", "replit.app", "onrender.com", "surge.sh", "glitch.me", "notion.site", "notion.so",
 	// blogs
