@@ -195,11 +195,26 @@ func (p *Puller) visit(ctx context.Context, src feeds.Source) outcome {
 		if it.Publisher == "" && src.Official {
 			it.Publisher = src.Lab
 		}
-		entries[i] = digest.Entry{Item: it, Tags: p.Tag(it)}
+		tags, err := p.tag(it)
+		if err != nil {
+			pull.Faults = append(pull.Faults, err.Error())
+		}
+		entries[i] = digest.Entry{Item: it, Tags: tags}
 	}
 	pull.Items = nil // the entries hold them now
 	o.arrival = digest.Arrival{Source: src, Pull: pull, Entries: entries, At: now}
 	return o
+}
+
+// tag tags one item. A tagger that panics on it is wrong, but that is one item
+// without tags, named among the faults; it must not stop every source.
+func (p *Puller) tag(it feeds.Item) (tags feeds.Tags, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			tags, err = feeds.Tags{}, fmt.Errorf("tagging %q panicked and left it untagged: %v", it.Title, r)
+		}
+	}()
+	return p.Tag(it), nil
 }
 
 func (r *Round) note(o outcome) {

@@ -167,6 +167,9 @@ func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feed
 		if c.part == inSummary {
 			from, to = sentenceAround(text, c.start)
 		}
+		if c.end > to {
+			continue // the words lie on two sides of a full stop: "it is open. Weights of …"
+		}
 		if to-from > 600 {
 			from, to = clean(text, max(from, c.start-300)), clean(text, min(to, c.end+300))
 		}
