@@ -254,7 +254,7 @@ func defines(title string, before words) bool {
 	}
 	tw := wordsOf(title)
 	for w := range strings.FieldsSeq(subject) {
-		if len(w) >= 3 && w != "the" && tw.has(w) {
+		if len(w) >= 3 && w != "the" && tw.has(w) || len(w) >= 5 && strings.Contains(string(tw), " "+w) {
 			return true
 		}
 	}

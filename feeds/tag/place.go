@@ -1,6 +1,8 @@
 package tag
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"seedcorn/feeds"
@@ -28,28 +30,51 @@ func newGazetteer() *gazetteer {
 			g.all = append(g.all, p)
 		}
 	}
-	for name, p := range registry.Places {
-		if p.Kind == registry.StateAbb || p.Kind == registry.State || p.Kind == registry.Nation {
+	// In order of name, so that two names that fold to one always fold to the same.
+	places, countries := maps.Collect(registry.Places), maps.Collect(registry.CountryNames)
+	for _, name := range slices.Sorted(maps.Keys(places)) {
+		if p := places[name]; p.Kind != registry.City {
 			add(name, place{p.Country, p.Kind, p.Also})
 		}
 	}
-	for name, c := range registry.CountryNames {
+	for _, name := range slices.Sorted(maps.Keys(countries)) {
+		c := countries[name]
 		if c == feeds.Nowhere || c == feeds.International || len(name) <= 3 && isASCII(name) && !shortNames[name] {
 			continue
 		}
 		add(name, place{country: c})
 		add(strings.ReplaceAll(name, " s ", " "), place{country: c}) // the registry folds "People's" to two words
 	}
-	for name, p := range registry.Places {
+	for _, name := range slices.Sorted(maps.Keys(places)) {
+		p := places[name]
 		add(name, place{p.Country, p.Kind, p.Also})
 	}
-	for name, c := range map[string]feeds.Country{ // as typeset: with dots, or as capitals in a name ("Research US")
-		"U.S.": "US", "U.S.A.": "US", "US": "US", "U.K.": "GB", "UK": "GB", "P.R. China": "CN", "P. R. China": "CN", "PR China": "CN", "S. Korea": "KR",
-		"R. Korea": "KR", "U.A.E.": "AE", "R.O.C.": "TW", "Hong Kong S.A.R.": "HK", "America": "US", "North America": "US",
-	} {
-		add(name, place{country: c})
+	for _, x := range typeset {
+		add(x.name, place{country: x.country})
 	}
 	return g
+}
+
+// typeset are names of countries as papers print them: with dots, or as capitals in
+// a name ("Research US").
+var typeset = []struct {
+	name    string
+	country feeds.Country
+}{
+	{"U.S.", "US"},
+	{"U.S.A.", "US"},
+	{"US", "US"},
+	{"U.K.", "GB"},
+	{"UK", "GB"},
+	{"P.R. China", "CN"},
+	{"PR China", "CN"},
+	{"S. Korea", "KR"},
+	{"R. Korea", "KR"},
+	{"U.A.E.", "AE"},
+	{"R.O.C.", "TW"},
+	{"Hong Kong S.A.R.", "HK"},
+	{"America", "US"},
+	{"North America", "US"},
 }
 
 // Names of countries with three letters that are names, not ISO codes: "and", "can"

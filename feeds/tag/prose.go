@@ -41,7 +41,7 @@ type cues struct {
 
 func newCues() *cues {
 	c := &cues{find: newMatcher(false, 64)}
-	for kind, phrases := range map[cueKind][]string{
+	for kind, phrases := range [...][]string{
 		cueOpenThing: {"open source", "open weight", "open weights", "open model", "open models", "opensource", "fully open"},
 		cueOpening:   {"open sourcing", "open sourced", "open sources", "now open source", "open release"},
 		cueLicense:   {"license", "licensed", "licence", "licenced", "licensing", "apache 2 0", "mit licensed", "cc by"},
@@ -50,7 +50,7 @@ func newCues() *cues {
 	} {
 		for _, p := range phrases {
 			if id, ok := c.find.add(p, uint32(len(c.kind))); ok && int(id) == len(c.kind) {
-				c.kind = append(c.kind, kind)
+				c.kind = append(c.kind, cueKind(kind))
 			}
 		}
 	}
