@@ -607,7 +607,7 @@ func inferredCountry(places []foundPlace, s string) (feeds.Country, string) {
 // stateToo reports whether a country's name is a state's too: Georgia.
 func stateToo(w string) bool {
 	p, ok := registry.PlaceNamed(w)
-	return ok && (p.Kind == registry.State && len(p.Also) > 0 || p.Kind == registry.State)
+	return ok && p.Kind == registry.State
 }
 
 // institution returns the part of an affiliation that most likely names the

@@ -419,6 +419,13 @@ func (l *licenses) clause(s string, short bool) (c clause, ok bool) {
 	if w.has("like license", "like licence", "style license") && len(c.found) == 0 {
 		c.near = true
 	}
+	if short && len(c.found) > 0 && !onlyAround(without(s, l.find.find(s, nil))) {
+		// "apache-2.0-custom" is a name of its own; "API via Tencent Cloud" is none.
+		c.found = nil
+		c.near = slices.ContainsFunc(l.find.find(s, nil), func(m match) bool {
+			return !strings.HasPrefix(l.all[m.name].ID, "LicenseRef-") || l.inContext(s, m)
+		})
+	}
 	c.limits = limitsIn(w)
 	c.absent = w.has(absentPhrases...)
 	rest := w
@@ -455,6 +462,24 @@ func (l *licenses) clause(s string, short bool) (c clause, ok bool) {
 		}
 	}
 	return c, c.says() || c.scope != 0
+}
+
+// Words that may stand around a license's name in a declaration of a few words.
+var around = map[string]bool{
+	"the": true, "license": true, "licence": true, "licensed": true, "lisense": true, "agreement": true, "version": true, "v": true, "for": true, "and": true, "of": true, "is": true, "in": true,
+	"a": true, "an": true, "under": true, "on": true, "public": true, "international": true, "only": true, "repo": true, "repository": true, "see": true, "all": true, "both": true, "with": false,
+	"weights": true, "code": true, "data": true, "model": true, "models": true, "dataset": true, "inference": true, "training": true, "as": true, "indicated": true, "paper": true,
+}
+
+// onlyAround reports whether nothing is left of a declaration, beside the names in
+// it, that could make another license of it.
+func onlyAround(rest string) bool {
+	for _, w := range foldWords(rest, true) {
+		if !around[w] {
+			return false
+		}
+	}
+	return true
 }
 
 // inContext reports whether the name of a license that is also a model's or a
