@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -20,6 +21,14 @@ func Fold(s string) string {
 	if isASCII(s) {
 		return foldASCII(s)
 	}
+	if k, ok := foldPlain(s); ok {
+		return k
+	}
+	return foldAny(s)
+}
+
+// foldAny folds by the book: decompose, drop, compose.
+func foldAny(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	gap := false
@@ -47,6 +56,52 @@ func Fold(s string) string {
 	}
 	return norm.NFC.String(b.String())
 }
+
+// foldPlain folds what needs no tables: ASCII, accented Latin letters, Chinese
+// characters, Korean syllables, kana and the dashes and quotes between them. ok is
+// false for a string with anything else.
+func foldPlain(s string) (folded string, ok bool) {
+	b := make([]byte, 0, len(s))
+	gap := false
+	for _, r := range s {
+		var as string
+		switch {
+		case r >= 'A' && r <= 'Z':
+			r += 'a' - 'A'
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+		case r < utf8.RuneSelf || r >= 0x2010 && r <= 0x2027: // punctuation
+			gap = true
+			continue
+		case r >= 0xC0 && r < 0xC0+rune(len(latin())):
+			if as = latin()[r-0xC0]; as == "" {
+				return "", false
+			}
+		case r >= 0x4E00 && r <= 0x9FFF, r >= 0xAC00 && r <= 0xD7A3, // Han, Hangul
+			r >= 0x3041 && r <= 0x3096, r >= 0x30A1 && r <= 0x30FA, r == 0x30FC: // kana
+		default:
+			return "", false
+		}
+		if gap && len(b) > 0 {
+			b = append(b, ' ')
+		}
+		gap = false
+		if as != "" {
+			b = append(b, as...)
+		} else {
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return string(b), true
+}
+
+// latin holds the folded forms of U+00C0 to U+017F, "" for what is no letter.
+var latin = sync.OnceValue(func() []string {
+	t := make([]string, 0x180-0xC0)
+	for i := range t {
+		t[i] = foldAny(string(rune(0xC0 + i)))
+	}
+	return t
+})
 
 // Letters that no decomposition takes to their plain form.
 var unfolded = map[rune]string{

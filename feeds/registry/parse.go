@@ -302,17 +302,17 @@ func labField(l *feeds.Lab, key, value string) error {
 		}
 		l.Seats = append(l.Seats, seat)
 	case "alias":
-		l.Aliases = append(l.Aliases, list(value)...)
+		l.Aliases = appendList(l.Aliases, value)
 	case "ambiguous":
-		l.Ambiguous = append(l.Ambiguous, list(value)...)
+		l.Ambiguous = appendList(l.Ambiguous, value)
 	case "model":
-		l.Models = append(l.Models, list(value)...)
+		l.Models = appendList(l.Models, value)
 	case "domain":
-		l.Domains = append(l.Domains, list(value)...)
+		l.Domains = appendList(l.Domains, value)
 	case "hf":
-		l.HuggingFace = append(l.HuggingFace, list(value)...)
+		l.HuggingFace = appendList(l.HuggingFace, value)
 	case "gh":
-		l.GitHub = append(l.GitHub, list(value)...)
+		l.GitHub = appendList(l.GitHub, value)
 	case "source":
 		l.Source = value
 	case "note":
@@ -348,7 +348,7 @@ func licenseField(l *feeds.License, key, value string) error {
 			l.Read = value == "yes"
 		}
 	case "alias":
-		l.Aliases = append(l.Aliases, list(value)...)
+		l.Aliases = appendList(l.Aliases, value)
 	case "text":
 		l.Text = value
 	case "source":
@@ -403,6 +403,14 @@ func parseDay(s string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, errors.New("not a date")
+}
+
+// appendList adds the parts of value to dst.
+func appendList(dst []string, value string) []string {
+	if dst == nil {
+		return list(value)
+	}
+	return append(dst, list(value)...)
 }
 
 // list splits "a | b" and drops empty parts.

@@ -378,6 +378,20 @@ func TestFold(t *testing.T) {
 	}
 }
 
+// TestFoldPlain: the short way folds as the long one does, for every name.
+func TestFoldPlain(t *testing.T) {
+	names := []string{"Zażółć gęślą jaźń", "Ærøskøbing", "İstanbul", "ŉ ſ ĳ Ŀ", "東京・大阪", "ガ", "네이버 — Clova", "×÷ ü"}
+	for _, l := range Default().Labs() {
+		names = append(names, l.Name)
+		names = append(names, l.Aliases...)
+	}
+	for _, n := range names {
+		if k, ok := foldPlain(n); ok && k != foldAny(n) {
+			t.Errorf("%q folds to %q in short and %q in full", n, k, foldAny(n))
+		}
+	}
+}
+
 func TestExtend(t *testing.T) {
 	own := fstest.MapFS{
 		"labs-own.txt": {Data: []byte("acme-ai: Acme AI Lab\n\tkind: company\n\tseat: FR\n\talias: OpenAI\n\thf: acme-ai-lab\n\tsource: https://acme.example/about\n")},
