@@ -7,11 +7,18 @@
 // are [feeds.Lab] and [feeds.License] values and the look-ups that package tag
 // makes for every item. The data flow one way:
 //
-//	data/labs-*.txt, licenses.txt ──parse.go──► Registry ──► Lab, ByHandle, ByDomain, Find, License …
-//	data/countries.txt ──country.go──► ParseCountry, CountryName, CountryFlag
-//	data/places.txt    ──place.go────► PlaceNamed: states, provinces, cities, with what makes them ambiguous
-//	                     check.go ◄── Check, Load: every fault at once, with file and line
-//	a ROR dump         ──ror.go──────► ReadROR: the long tail, one organization at a time
+//	data/labs-*.txt ─┐
+//	data/licenses.txt ┴─ parse.go ──► Registry ──► Lab, ByHandle, ByDomain, ByEmail, Find,
+//	                        │                      License, LicenseByText
+//	                        └─ check.go (Check, Load): every fault at once, with file and line
+//	data/countries.txt ─── country.go ──► ParseCountry, CountryName, CountryFlag, RollUps
+//	data/places.txt ────── place.go ────► PlaceNamed: states, provinces, cities, and their doubles
+//	data/spdx.txt ──────── spdx.go ─────► SPDX: which ids exist, which are OSI-approved
+//	a ROR dump ─────────── ror.go ──────► ReadROR: the long tail, one organization at a time
+//
+// Names are compared after [Fold], licenses after [FoldLicense], license texts
+// after [NormalizeText]. hosting.go lists the hosts and mail services that say
+// nothing about who wrote a thing.
 //
 // # The form of the files
 //
