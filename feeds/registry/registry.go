@@ -63,10 +63,11 @@ type Registry struct {
 	byID     map[feeds.LabID]int
 	byHandle map[feeds.Account]int // handles in lower case
 	byDomain map[string]int
-	byAlias  map[string]int // folded license ids and aliases
-	byHash   map[string]int
 
-	names func() map[string][]int // folded names, built at first use
+	// Built at first use.
+	names   func() map[string][]int // of labs, folded
+	aliases func() map[string]int   // of licenses, ids among them, folded
+	texts   func() map[string]int   // hashes of license texts
 }
 
 // Default returns the registry that is compiled in.
@@ -89,8 +90,6 @@ func build(p parser, version func() string) *Registry {
 		byID:     make(map[feeds.LabID]int, len(p.labs)),
 		byHandle: make(map[feeds.Account]int, len(p.labs)),
 		byDomain: make(map[string]int, 2*len(p.labs)),
-		byAlias:  make(map[string]int, 8*len(p.licenses)),
-		byHash:   make(map[string]int, 2*len(p.licenses)),
 	}
 	for i, l := range r.labs {
 		put(r.byID, l.ID, i)
@@ -104,23 +103,33 @@ func build(p parser, version func() string) *Registry {
 			put(r.byDomain, strings.ToLower(d), i)
 		}
 	}
-	for i, l := range r.licenses {
-		put(r.byAlias, FoldLicense(l.ID), i)
-		if l.Text != "" {
-			put(r.byHash, l.Text, i)
+	r.aliases = sync.OnceValue(func() map[string]int {
+		m := make(map[string]int, 8*len(r.licenses))
+		for i, l := range r.licenses {
+			put(m, FoldLicense(l.ID), i)
 		}
-	}
-	for _, v := range r.variants {
-		if i, ok := r.byAlias[FoldLicense(v.license)]; ok {
-			put(r.byHash, v.hash, i)
+		for i, l := range r.licenses { // ids before aliases
+			put(m, FoldLicense(l.Name), i)
+			for _, a := range l.Aliases {
+				put(m, FoldLicense(a), i)
+			}
 		}
-	}
-	for i, l := range r.licenses { // ids before aliases
-		put(r.byAlias, FoldLicense(l.Name), i)
-		for _, a := range l.Aliases {
-			put(r.byAlias, FoldLicense(a), i)
+		return m
+	})
+	r.texts = sync.OnceValue(func() map[string]int {
+		m := make(map[string]int, 2*len(r.licenses))
+		for i, l := range r.licenses {
+			if l.Text != "" {
+				put(m, l.Text, i)
+			}
 		}
-	}
+		for _, v := range r.variants {
+			if i, ok := r.aliases()[FoldLicense(v.license)]; ok {
+				put(m, v.hash, i)
+			}
+		}
+		return m
+	})
 	r.names = sync.OnceValue(func() map[string][]int {
 		m := make(map[string][]int, 4*len(r.labs))
 		for i, l := range r.labs {
@@ -268,7 +277,7 @@ func (r *Registry) License(idOrAlias string) (feeds.License, bool) {
 	if k == "" {
 		return feeds.License{}, false
 	}
-	i, ok := r.byAlias[k]
+	i, ok := r.aliases()[k]
 	if !ok {
 		return feeds.License{}, false
 	}
@@ -277,7 +286,7 @@ func (r *Registry) License(idOrAlias string) (feeds.License, bool) {
 
 // LicenseByText returns the license whose whole text this is, by [TextHash].
 func (r *Registry) LicenseByText(text string) (feeds.License, bool) {
-	i, ok := r.byHash[TextHash(text)]
+	i, ok := r.texts()[TextHash(text)]
 	if !ok {
 		return feeds.License{}, false
 	}
