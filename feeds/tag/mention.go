@@ -79,7 +79,8 @@ func (t *Tagger) mentions(it *feeds.Item, s *scan, at time.Time) []feeds.Attribu
 			if !ok {
 				continue
 			}
-			states := t.states(it.Title, part.text, m) || part.field == "title" && t.names.orgs[o].kind == feeds.Company && titled(part.text, m)
+			titled := part.field == "title" && t.names.orgs[o].kind == feeds.Company && titled(part.text, m)
+			states := titled || t.states(it.Title, part.text, m)
 			if !states && listed >= 0 && isList(part.text[listed:m.start]) {
 				states = true
 			}
@@ -87,7 +88,8 @@ func (t *Tagger) mentions(it *feeds.Item, s *scan, at time.Time) []feeds.Attribu
 				listed = -1
 				continue
 			}
-			if kind == nameAmbiguous && !innerCapital(part.text[m.start:m.end]) && !t.supported(o, m, it, s) {
+			if kind == nameAmbiguous && !innerCapital(part.text[m.start:m.end]) && !t.supported(o, it, s) &&
+				!(titled && named(it.Summary, s.summary, m.name)) {
 				continue
 			}
 			listed = m.end
@@ -349,9 +351,21 @@ func innerCapital(s string) bool {
 	return false
 }
 
+// named reports whether a name stands in a text as a name: in a capital where no
+// sentence begins. "Learning at Scale" is not at Scale, unless the text is about it.
+func named(text string, found []match, name uint32) bool {
+	return slices.ContainsFunc(found, func(m match) bool {
+		if m.name != name || m.start < 2 {
+			return false
+		}
+		r, _ := utf8.DecodeRuneInString(text[m.start:])
+		return unicode.IsUpper(r) && text[m.start-1] == ' ' && !strings.ContainsRune(".!?:", rune(text[m.start-2]))
+	})
+}
+
 // supported reports whether something else in the item points to the same lab or
 // its relatives: another sure name, a model family, its site or account.
-func (t *Tagger) supported(o int32, at match, it *feeds.Item, s *scan) bool {
+func (t *Tagger) supported(o int32, it *feeds.Item, s *scan) bool {
 	related := func(x int32) bool { return x == o || t.within(x, o) || t.within(o, x) }
 	for _, found := range [][]match{s.title, s.summary} {
 		for _, m := range found {

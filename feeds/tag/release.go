@@ -333,6 +333,20 @@ func (t *Tagger) linked(it *feeds.Item, at time.Time) []feeds.Attribution {
 	return out
 }
 
+// Phrases by which a sentence offers what its link leads to, and phrases by which it
+// says that it is borrowed.
+var (
+	ownPhrases = []string{
+		"our code", "our project", "our data", "our dataset", "our model", "our models", "our website", "our implementation", "our benchmark", "we release", "we make", "we open", "we share",
+		"we publish", "is available", "are available", "available at", "available on", "available via", "available here", "released at", "can be found", "found at", "publicly available",
+		"project page", "project website", "code at", "code and data", "code https", "code http", "code github", "open sourced", "accessible at", "website",
+	}
+	borrowedPhrases = []string{
+		"based on", "using the", "adapted from", "we use", "we used", "forked from", "built on", "third party", "following", "code of", "from the official", "official implementation of",
+		"provided by", "we adopt", "we build on", "implemented in", "their code", "their", "original implementation", "originally",
+	}
+)
+
 // An ownLink is a link that a sentence calls the authors' own.
 type ownLink struct{ link, sentence string }
 
@@ -365,8 +379,7 @@ func ownLinks(text string) []ownLink {
 				link = "https://" + link
 			}
 			w := wordsOf(s)
-			if w.has("our code", "our project", "our data", "our dataset", "our model", "our models", "our website", "we release", "we make", "we open", "we share", "we publish", "is available", "are available", "available at", "released at", "can be found", "publicly available", "project page", "code", "open sourced", "code and data") &&
-				!w.has("based on", "using the", "adapted from", "we use", "we used", "forked from", "built on", "third party") {
+			if w.has(ownPhrases...) && !w.has(borrowedPhrases...) {
 				out = append(out, ownLink{strings.TrimRight(link, ".:!?"), s})
 			}
 			base = end

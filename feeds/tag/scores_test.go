@@ -411,9 +411,9 @@ var least = struct {
 	license3, licenseCoverage, license4, licenseFalse                                               float64
 	prose4, proseCoverage, proseFalse                                                               float64
 }{
-	mentionedOverlap: 0.945, mentionedCoverage: 0.83, mentionedArguable: 0.985, unmentionedOverlap: 0.965, unmentionedCoverage: 0.155,
-	itemsOverlap: 0.998, itemsCoverage: 0.99, papersOverlap: 0.945, papersCoverage: 0.012, falseCountries: 0.57,
-	affiliation: 0.938, affiliationTagged: 0.984, affiliationROR: 0.946, affiliationRORTagged: 0.984,
-	license3: 0.952, licenseCoverage: 0.915, license4: 0.936, licenseFalse: 0.48,
+	mentionedOverlap: 0.945, mentionedCoverage: 0.855, mentionedArguable: 0.983, unmentionedOverlap: 0.965, unmentionedCoverage: 0.155,
+	itemsOverlap: 0.998, itemsCoverage: 0.99, papersOverlap: 0.945, papersCoverage: 0.0115, falseCountries: 0.57,
+	affiliation: 0.953, affiliationTagged: 0.984, affiliationROR: 0.956, affiliationRORTagged: 0.984,
+	license3: 0.953, licenseCoverage: 0.915, license4: 0.938, licenseFalse: 0.48,
 	prose4: 1, proseCoverage: 0.63, proseFalse: 0,
 }
