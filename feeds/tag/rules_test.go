@@ -37,6 +37,9 @@ func TestRules(t *testing.T) {
 			for i := 0; i < len(a.Files); i++ {
 				name, isItem := strings.CutSuffix(a.Files[i].Name, "/item")
 				if !isItem {
+					if i == 0 || strings.TrimSuffix(a.Files[i].Name, "/tags")+"/item" != a.Files[i-1].Name {
+						t.Errorf("%s belongs to no item", a.Files[i].Name)
+					}
 					continue
 				}
 				it, err := parseItem(string(a.Files[i].Data))

@@ -151,8 +151,8 @@ func arguableOrgs(t *testing.T) map[string][]string {
 	return out
 }
 
-// A countryScore counts what score.py calls coverage, any_overlap_when_tagged and
-// false_assign_on_no_country.
+// A countryScore counts coverage, overlap with any gold country when tagged, and
+// tags on rows without a country.
 type countryScore struct {
 	rows, tagged, overlap, none, falseOnNone int
 }
@@ -214,7 +214,7 @@ func threeClass(c string) string {
 	return c
 }
 
-// said is our class in the scorer's words.
+// said is our class in the words of the labels.
 func said(tags feeds.Tags) string {
 	c := ourClasses[tags.Openness]
 	if c == "restricted" && (slices.Contains(tags.Flags, feeds.FlagNonCommercial) || slices.Contains(tags.Flags, feeds.FlagResearch)) {
