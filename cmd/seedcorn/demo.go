@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +14,6 @@ import (
 	"seedcorn/bot"
 	"seedcorn/cmd/seedcorn/internal/demosite"
 	"seedcorn/digest"
-	"seedcorn/digest/store"
 	"seedcorn/feeds"
 )
 
@@ -113,53 +109,13 @@ func demoConfig(base, path string) config {
 	}
 }
 
-// converse answers queries and "why ID" until the input ends.
+// converse answers commands and queries until an empty line or the end of input.
 func (a *app) converse(ctx context.Context, w *world) error {
-	fmt.Fprint(a.out, "\nAsk it: a query such as  country:CN openness>=open-weights  or  why ID.  An empty line ends.\n")
-	lines := bufio.NewScanner(a.in)
-	for {
-		fmt.Fprint(a.out, "\n> ")
-		if !lines.Scan() || ctx.Err() != nil {
-			break
-		}
-		text := strings.TrimSpace(lines.Text())
-		if text == "" {
-			break
-		}
-		if err := a.answerLine(ctx, w, text); err != nil {
-			tell(a.out, err)
-		}
-	}
-	fmt.Fprintln(a.out, "\nFor the real feeds: seedcorn pull, then seedcorn digest.")
-	if err := lines.Err(); err != nil && !errors.Is(err, io.EOF) {
+	fmt.Fprint(a.out, "\nAsk it: help, why ID, lab NAME, balance, or a query such as  country:CN openness>=open-weights\nAn empty line ends.\n")
+	router := bot.NewRouter(desk{w, a.now}, w.log)
+	if err := a.terminal(router.Parse).Run(ctx, router); err != nil {
 		return err
 	}
-	return nil
-}
-
-func (a *app) answerLine(ctx context.Context, w *world, text string) error {
-	if what, ok := strings.CutPrefix(text, "why "); ok {
-		work, err := w.findWork(ctx, what)
-		if err != nil {
-			return err
-		}
-		corrections, err := w.db.Corrections(ctx, work.ID)
-		if err != nil {
-			return err
-		}
-		looked, err := w.lookedUp(ctx, work)
-		if err != nil {
-			return err
-		}
-		return a.show("text", a.out, bot.Why(work, corrections, looked))
-	}
-	q, err := w.parse(ctx, text, a.now())
-	if err != nil {
-		return err
-	}
-	found, err := w.db.Search(ctx, q, store.Page{Limit: 8})
-	if err != nil {
-		return err
-	}
-	return a.show("text", a.out, bot.Results(text, found.Works, found.More != ""))
+	_, err := fmt.Fprintln(a.out, "\nFor the real feeds: seedcorn pull, then seedcorn digest.")
+	return err
 }

@@ -122,7 +122,7 @@ var rooms = map[string]room{
 
 // adapter is the room of a chat platform.
 var adapter = room{
-	may:   []string{"bot", "bot/message"},
+	may:   []string{"bot", "bot/message", "digest", "feeds"},
 	tests: []string{"bot/bottest"},
 	why:   "an adapter shows messages and hands on invocations; an adapter that knew works would answer in its own way",
 }

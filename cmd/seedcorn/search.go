@@ -185,13 +185,10 @@ so it is printed with every number; a ratio is given only where enough is known.
 				if err != nil {
 					return err
 				}
-				works, err := w.db.WorksIn(ctx, p, q)
+				b, err := w.balance(ctx, p, q, how)
 				if err != nil {
 					return err
 				}
-				works = slices.DeleteFunc(works, func(x digest.Work) bool { return !p.Contains(x.First) })
-				b := digest.Count(works, how)
-				b.Registry = w.reg.Version()
 				if format == "json" {
 					enc := json.NewEncoder(a.out)
 					enc.SetIndent("", "  ")

@@ -15,13 +15,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"seedcorn/bot"
+	"seedcorn/bot/message"
+	"seedcorn/bot/terminal"
 	"seedcorn/digest"
 	"seedcorn/digest/jobs"
 	"seedcorn/feeds"
 )
 
-// terminalPlatform is where digests go when no chat is configured.
-const terminalPlatform = "terminal"
+// platforms are the places where people talk that are configured. The terminal
+// always is.
+func (a *app) platforms(*world) map[string]bot.Platform {
+	return map[string]bot.Platform{terminal.Name: a.terminal(nil)}
+}
+
+// terminal is the terminal as a platform.
+func (a *app) terminal(parse func(string) (string, map[string]string, error)) *terminal.Adapter {
+	return &terminal.Adapter{
+		In: a.in, Out: a.out, Parse: parse, Text: message.TextOptions{Width: columns(a.out), Color: useColor(a.out)},
+		Asker: bot.Person{ID: author(), Name: author(), Manages: true},
+	}
+}
 
 func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
@@ -52,6 +65,7 @@ func (a *app) serve(ctx context.Context, w *world) error {
 	if err != nil {
 		return hinted(fmt.Errorf("listening on %s: %w", w.cfg.Listen, err), "another seedcorn may be running; "+prefix+"LISTEN chooses another address")
 	}
+	platforms := a.platforms(w)
 	var rung atomic.Int64 // Unix time of the last ring
 	server := &http.Server{Handler: healthPage(w, &rung), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	served := make(chan error, 1)
@@ -68,7 +82,7 @@ func (a *app) serve(ctx context.Context, w *world) error {
 	}()
 	err = jobs.Bell{Every: "1m", Log: w.log}.Run(ctx, func(ctx context.Context) {
 		rung.Store(a.now().Unix())
-		a.round(ctx, w)
+		a.round(ctx, w, platforms)
 	})
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -78,7 +92,7 @@ func (a *app) serve(ctx context.Context, w *world) error {
 
 // round does all that is due now. Failures are logged: the next round finds what
 // was left undone.
-func (a *app) round(ctx context.Context, w *world) {
+func (a *app) round(ctx context.Context, w *world, platforms map[string]bot.Platform) {
 	note := func(what string, err error) {
 		if err != nil && ctx.Err() == nil {
 			w.log.Error(what, "error", err)
@@ -105,13 +119,14 @@ func (a *app) round(ctx context.Context, w *world) {
 			w.log.Info("looked up", "questions", n)
 		}
 	}
-	_, err = w.editions(a).Run(ctx, a.now())
+	_, err = w.editions(a, platforms).Run(ctx, a.now())
 	note("composing", err)
+	_, err = w.deliveries(a, platforms).Run(ctx)
+	note("delivering", err)
 }
 
-// editions ties composing to the store and, as long as no chat is configured, to
-// the terminal.
-func (w *world) editions(a *app) *jobs.Editions {
+// editions ties composing to the store and the platforms.
+func (w *world) editions(a *app, platforms map[string]bot.Platform) *jobs.Editions {
 	return &jobs.Editions{
 		Ledger: w.db,
 		Compose: func(ctx context.Context, sub digest.Subscription, period digest.Period, missed int) (digest.Digest, error) {
@@ -119,14 +134,54 @@ func (w *world) editions(a *app) *jobs.Editions {
 			d.Merged = missed
 			return d, err
 		},
-		Deliver: func(_ context.Context, id digest.DigestID, sub digest.Subscription, d digest.Digest) error {
-			w.log.Info("digest", "id", id, "subscription", sub.ID, "works", d.Numbers.Works, "platform", sub.Destination.Platform)
-			if sub.Destination.Platform != terminalPlatform {
-				return fmt.Errorf("no platform %q is configured", sub.Destination.Platform)
+		Render: func(sub digest.Subscription, d digest.Digest) ([]digest.Part, error) {
+			p := platforms[sub.Destination.Platform]
+			if p == nil {
+				return nil, fmt.Errorf("no platform %q is configured", sub.Destination.Platform)
 			}
-			return a.show("text", a.out, bot.Digest(d))
+			parts, err := p.Render(bot.Digest(d))
+			out := make([]digest.Part, len(parts))
+			for i, part := range parts {
+				out[i] = digest.Part(part)
+			}
+			return out, err
 		},
 	}
+}
+
+// deliveries ties the outbox to the platforms.
+func (w *world) deliveries(a *app, platforms map[string]bot.Platform) *jobs.Deliveries {
+	d := &jobs.Deliveries{
+		Outbox: w.db, Couriers: map[string]jobs.Courier{}, Now: a.now,
+		Note: func(d digest.Delivery, o digest.Outcome) {
+			w.log.Info("delivery", "delivery", d.ID, "digest", d.Digest, "subscription", d.Subscription, "platform", d.To.Platform, "part", d.Part, "attempt", d.Attempt, "state", o.State, "words", o.Words)
+		},
+	}
+	for name, p := range platforms {
+		d.Couriers[name] = courier{p}
+	}
+	return d
+}
+
+// A courier is a platform as delivering sees it.
+type courier struct{ platform bot.Platform }
+
+func (c courier) Post(ctx context.Context, d digest.Delivery) (string, error) {
+	receipt, err := c.platform.Post(ctx, d.To, bot.DeliveryID(d.ID), bot.Part{Payload: d.Payload, Summary: d.Summary}, bot.Receipt(d.First))
+	var e *bot.PostError
+	if errors.As(err, &e) {
+		state := map[bot.Fate]digest.DeliveryState{bot.FateRetry: digest.Pending, bot.FateUnsure: digest.Unsure, bot.FateDead: digest.Dead}[e.Fate]
+		err = &jobs.PostError{State: state, After: e.After, Say: e.Say, Err: e.Err}
+	}
+	return string(receipt), err
+}
+
+func (c courier) Find(ctx context.Context, d digest.Delivery) (string, bool, error) {
+	receipt, ok, err := c.platform.Find(ctx, d.To, bot.DeliveryID(d.ID), d.Begun)
+	if errors.Is(err, bot.ErrCannotLook) {
+		err = jobs.ErrCannotLook
+	}
+	return string(receipt), ok, err
 }
 
 // titleOf names a digest by what its reader would call the period.
@@ -166,7 +221,7 @@ func (w *world) newSubscription(query, cadence, zone string, now time.Time) (dig
 		return digest.Subscription{}, err
 	}
 	return digest.Subscription{
-		ID: digest.NewSubscriptionID(), Destination: digest.Destination{Platform: terminalPlatform},
+		ID: digest.NewSubscriptionID(), Destination: digest.Destination{Platform: terminal.Name},
 		Query: query, Cadence: c.String(), Zone: zone, Owner: author(), Created: now.UTC(),
 		Cursor: now.Add(-7 * 24 * time.Hour).UTC(), Next: c.Next(now),
 	}, nil

@@ -394,9 +394,9 @@ whenever tags are computed again, and is undone with FIELD= (an empty value).`,
 			if strings.TrimSpace(because) == "" {
 				return usagef("--because URL, or a sentence", "a correction needs a reason")
 			}
-			value, err := correctedValue(field, value)
+			value, err := bot.CorrectedValue(field, value)
 			if err != nil {
-				return err
+				return usageOf(err)
 			}
 			return a.do(c.Context(), func(ctx context.Context, w *world) error {
 				work, err := w.findWork(ctx, args[0])
@@ -418,51 +418,13 @@ whenever tags are computed again, and is undone with FIELD= (an empty value).`,
 	return c
 }
 
-// correctedValue checks a correction's value and gives it its canonical form.
-func correctedValue(field, value string) (string, error) {
-	if value == "" {
-		return "", nil
+// usageOf turns a problem with what a person typed into an error of usage.
+func usageOf(err error) error {
+	var p *bot.Problem
+	if errors.As(err, &p) && p.Err == nil {
+		return usagef(p.Hint, "%s", strings.ToLower(p.Say[:1])+p.Say[1:])
 	}
-	reg := registry.Default()
-	var out []string
-	for v := range strings.SplitSeq(value, ",") {
-		v = strings.TrimSpace(v)
-		switch field {
-		case "country":
-			c, ok := reg.ParseCountry(v)
-			if !ok {
-				return "", usagef("an ISO 3166-1 code such as FR, or an English name", "no country %q", v)
-			}
-			v = string(c)
-		case "lab":
-			l, ok := reg.Lab(feeds.LabID(v))
-			if !ok {
-				found := reg.Find(v)
-				if len(found) != 1 {
-					return "", usagef("seedcorn labs list shows the ids", "no lab %q", v)
-				}
-				l = found[0]
-			}
-			v = string(l.ID)
-		case "license":
-			l, ok := reg.License(v)
-			if !ok {
-				return "", usagef("seedcorn licenses lists all of them", "no license %q", v)
-			}
-			v = l.ID
-		case "openness":
-			o, err := feeds.ParseOpenness(v)
-			if err != nil {
-				return "", usagef("", "%v", err)
-			}
-			v = o.String()
-		}
-		out = append(out, v)
-	}
-	if len(out) > 1 && (field == "license" || field == "openness") {
-		return "", usagef("give one", "several values for %s", field)
-	}
-	return strings.Join(out, ","), nil
+	return err
 }
 
 func (a *app) retagCommand() *cobra.Command {

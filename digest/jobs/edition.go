@@ -15,10 +15,11 @@ type Ledger interface {
 	// which are not paused.
 	DueSubscriptions(ctx context.Context, now time.Time) ([]digest.Subscription, error)
 	// SaveDigest stores a composed digest and moves the subscription's cursor to the
-	// end of its period and its next due time to next, all in one transaction. A
-	// digest of that subscription and period that was stored before is an error in
-	// whose chain is [digest.ErrSaid]: somebody else was faster.
-	SaveDigest(ctx context.Context, sub digest.Subscription, d digest.Digest, next time.Time) (digest.DigestID, error)
+	// end of its period and its next due time to next, and puts its parts into the
+	// outbox, all in one transaction. A digest of that subscription and period that was
+	// stored before is an error in whose chain is [digest.ErrSaid]: somebody else was
+	// faster.
+	SaveDigest(ctx context.Context, sub digest.Subscription, d digest.Digest, next time.Time, parts ...digest.Part) (digest.DigestID, error)
 	// Postpone sets the next due time and the last result and leaves the cursor.
 	Postpone(ctx context.Context, id digest.SubscriptionID, next time.Time, result string) error
 }
@@ -34,15 +35,15 @@ type Editions struct {
 	Ledger Ledger
 	// Compose words the digest of sub's query over period.
 	Compose func(ctx context.Context, sub digest.Subscription, period digest.Period, missed int) (digest.Digest, error)
-	// Deliver hands a stored digest on.
-	Deliver func(ctx context.Context, id digest.DigestID, sub digest.Subscription, d digest.Digest) error
+	// Render makes the messages of a digest, as the subscription's platform wants them.
+	Render func(sub digest.Subscription, d digest.Digest) ([]digest.Part, error)
 }
 
 // blindRetry is how long to wait when no source could be read.
 const blindRetry = time.Hour
 
-// Run composes, stores and delivers every digest that is due at now, and returns
-// how many it did. One subscription's failure stops no other; the failures come
+// Run composes every digest that is due at now and puts it into the outbox, and
+// returns how many it did. One subscription's failure stops no other; the failures come
 // back joined.
 func (e *Editions) Run(ctx context.Context, now time.Time) (int, error) {
 	subs, err := e.Ledger.DueSubscriptions(ctx, now)
@@ -84,14 +85,15 @@ func (e *Editions) one(ctx context.Context, sub digest.Subscription, now time.Ti
 	if d.Small.Looked == 0 && len(d.Sections) == 0 {
 		return false, e.Ledger.Postpone(ctx, sub.ID, now.Add(blindRetry), "no source could be read; trying again")
 	}
-	id, err := e.Ledger.SaveDigest(ctx, sub, d, next)
+	parts, err := e.Render(sub, d)
+	if err != nil {
+		return false, errors.Join(err, e.Ledger.Postpone(ctx, sub.ID, now.Add(blindRetry), "could not be rendered: "+err.Error()))
+	}
+	_, err = e.Ledger.SaveDigest(ctx, sub, d, next, parts...)
 	if errors.Is(err, digest.ErrSaid) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	return true, e.Deliver(ctx, id, sub, d)
+	return err == nil, err
 }
 
 // Owed returns the period that a subscription is owed at now: from its cursor to

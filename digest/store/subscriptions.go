@@ -131,7 +131,10 @@ func (db *DB) Postpone(ctx context.Context, id digest.SubscriptionID, next time.
 // as it was when the digest was composed. If its cursor has moved since, or the
 // period was stored before, [digest.ErrSaid] is in the error's chain;
 // [ErrNotFound] if the subscription has ended.
-func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.Digest, next time.Time) (digest.DigestID, error) {
+//
+// The parts, if any, become deliveries in the same transaction: what is decided is on
+// its way.
+func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.Digest, next time.Time, parts ...digest.Part) (digest.DigestID, error) {
 	id := digestID(sub.ID, d.Period.To)
 	err := db.update(ctx, "storing a digest of subscription "+string(sub.ID), func(t *tx) error {
 		body, err := encode(d)
@@ -159,7 +162,7 @@ func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return firstError(err, digest.ErrSaid)
 		}
-		return nil
+		return addDeliveries(ctx, t, id, sub, parts)
 	})
 	if err != nil {
 		return "", err

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"seedcorn/digest"
+	"seedcorn/feeds"
+)
+
+// A garden serves feeds that grow on demand: RSS, Atom and arXiv's listing, 30 to
+// 100 entries each, compressed.
+type garden struct {
+	validators atomic.Bool
+	grown      atomic.Int64 // feeds below this number have one entry more
+	now        time.Time
+	cache      []atomic.Pointer[leaf]
+}
+
+type leaf struct {
+	grown bool
+	body  []byte
+	etag  string
+}
+
+func newGarden(n int) *garden {
+	g := &garden{now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), cache: make([]atomic.Pointer[leaf], n)}
+	g.validators.Store(true)
+	return g
+}
+
+var benchWords = strings.Fields(`model language training data reasoning open weights release we introduce propose present efficient attention sparse
+	mixture experts benchmark evaluation agents tools vision speech robot policy reward reinforcement learning scaling law context long memory retrieval
+	alignment safety diffusion video image generation code math multilingual tokenizer inference quantization kernel optimizer distillation synthetic`)
+
+func prose(r *rand.Rand, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(benchWords[r.IntN(len(benchWords))])
+		if i%17 == 16 {
+			b.WriteByte('.')
+		}
+	}
+	return b.String()
+}
+
+func (g *garden) document(i int, grown bool) []byte {
+	r := rand.New(rand.NewPCG(uint64(i), 7))
+	n := 30 + r.IntN(71)
+	var b bytes.Buffer
+	atom := i%3 == 1
+	if atom {
+		fmt.Fprintf(&b, `<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>Garden %d</title><id>urn:garden:%d</id><updated>%s</updated>`, i, i, g.now.Format(time.RFC3339))
+	} else {
+		fmt.Fprintf(&b, `<?xml version="1.0"?><rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><title>Garden %d</title><link>https://garden%d.example/</link>`, i, i)
+	}
+	entry := func(k int, r *rand.Rand) {
+		at := g.now.Add(-time.Duration(k) * 7 * time.Hour)
+		title, text := fmt.Sprintf("%s %d.%d", prose(r, 8), i, k), prose(r, 150)
+		link := fmt.Sprintf("https://garden%d.example/post/%d", i, k)
+		if atom {
+			fmt.Fprintf(&b, `<entry><title>%s</title><id>%s</id><link href="%s"/><updated>%s</updated><summary>%s</summary><author><name>A. Gardener</name></author></entry>`, title, link, link, at.Format(time.RFC3339), text)
+		} else {
+			fmt.Fprintf(&b, `<item><title>%s</title><link>%s</link><guid>%s</guid><pubDate>%s</pubDate><dc:creator>A. Gardener</dc:creator><description>%s</description></item>`, title, link, link, at.Format(time.RFC1123Z), text)
+		}
+	}
+	if grown {
+		entry(-1, rand.New(rand.NewPCG(uint64(i), 11))) // of its own, so that the others stay as they are
+	}
+	for k := range n {
+		entry(k, r)
+	}
+	if atom {
+		b.WriteString(`</feed>`)
+	} else {
+		b.WriteString(`</channel></rss>`)
+	}
+	return b.Bytes()
+}
+
+func (g *garden) leaf(i int) *leaf {
+	grown := int64(i) < g.grown.Load()
+	if l := g.cache[i].Load(); l != nil && l.grown == grown {
+		return l
+	}
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(g.document(i, grown)) // into memory
+	_ = z.Close()
+	h := sha256.Sum256(b.Bytes())
+	l := &leaf{grown: grown, body: b.Bytes(), etag: `"` + hex.EncodeToString(h[:8]) + `"`}
+	g.cache[i].Store(l)
+	return l
+}
+
+func (g *garden) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	i, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/"))
+	if err != nil || i < 0 || i >= len(g.cache) {
+		http.NotFound(w, r)
+		return
+	}
+	l := g.leaf(i)
+	if g.validators.Load() {
+		w.Header().Set("ETag", l.etag)
+		if r.Header.Get("If-None-Match") == l.etag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.Header().Set("Content-Encoding", "gzip")
+	_, _ = w.Write(l.body) // the client may have left
+}
+
+// BenchmarkPull measures a round of pulling, with tagging, identity, storage and
+// the index: cold, with nothing new, with one feed in ten changed, and from servers
+// that send no validators.
+//
+//	go test ./cmd/seedcorn -run - -bench Pull -benchtime 1x
+func BenchmarkPull(b *testing.B) {
+	for _, n := range []int{200, 2000} {
+		if n > 200 && testing.Short() {
+			continue
+		}
+		g := newGarden(n)
+		for i := range n {
+			g.leaf(i) // the garden's own work is not ours
+		}
+		server := httptest.NewServer(g)
+		a := &app{in: strings.NewReader(""), out: io.Discard, errs: io.Discard, now: time.Now}
+		var sources []feeds.Source
+		for i := range n {
+			u := fmt.Sprintf("%s/%d", server.URL, i)
+			sources = append(sources, feeds.Source{ID: feeds.SourceID("feed:" + u), Kind: feeds.KindFeed, URL: u, Title: fmt.Sprintf("Garden %d", i)})
+		}
+		open := func(b *testing.B) *world {
+			w, err := a.openWith(context.Background(), demoConfig(server.URL, filepath.Join(b.TempDir(), "bench.db")))
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := w.db.PutSources(b.Context(), sources); err != nil {
+				b.Fatal(err)
+			}
+			return w
+		}
+		pull := func(b *testing.B, w *world) digest.Ingested {
+			round, err := w.pullAll(b.Context(), sources, func(string) {})
+			if err != nil || len(round.Failed) > 0 {
+				b.Fatal(err, round.Failed)
+			}
+			return round.Ingested
+		}
+		b.Run(fmt.Sprintf("feeds=%d/cold", n), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				w := open(b)
+				runtime.GC()
+				b.StartTimer()
+				got := pull(b, w)
+				b.ReportMetric(float64(got.Items), "items")
+				b.StopTimer()
+				_ = w.close()
+				b.StartTimer()
+			}
+		})
+		w := open(b)
+		pull(b, w)
+		b.Run(fmt.Sprintf("feeds=%d/unchanged", n), func(b *testing.B) {
+			for b.Loop() {
+				if got := pull(b, w); got.Items != 0 {
+					b.Fatal("an unchanged source was stored again")
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("feeds=%d/tenth", n), func(b *testing.B) {
+			for b.Loop() {
+				g.grown.Store(int64(n/10) - g.grown.Load()) // grows, shrinks, grows: only growth brings items
+				pull(b, w)
+			}
+		})
+		g.validators.Store(false)
+		pull(b, w)
+		b.Run(fmt.Sprintf("feeds=%d/novalidators", n), func(b *testing.B) {
+			for b.Loop() {
+				if got := pull(b, w); got.Items != 0 {
+					b.Fatal("an unchanged source was stored again")
+				}
+			}
+		})
+		_ = w.close()
+		server.Close()
+	}
+}

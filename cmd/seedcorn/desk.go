@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"seedcorn/bot"
+	"seedcorn/digest"
+	"seedcorn/digest/jobs"
+	"seedcorn/digest/query"
+	"seedcorn/digest/store"
+)
+
+// A desk is the world as commands see it: a [bot.Desk].
+type desk struct {
+	*world
+	now func() time.Time
+}
+
+var _ bot.Desk = desk{}
+
+func (d desk) Now() time.Time { return d.now().In(d.zone) }
+
+func (d desk) ParseQuery(ctx context.Context, text string) (query.Query, error) {
+	return query.Parse(text, d.names(ctx), d.Now())
+}
+
+func (d desk) Search(ctx context.Context, q query.Query, limit int, after string) ([]digest.Work, string, error) {
+	found, err := d.db.Search(ctx, q, store.Page{Limit: limit, After: after})
+	return found.Works, found.More, err
+}
+
+func (d desk) FindWorks(ctx context.Context, text string) ([]digest.Work, error) {
+	works, err := d.db.FindWork(ctx, text)
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return works, err
+}
+
+func (d desk) Corrections(ctx context.Context, id digest.WorkID) ([]digest.Correction, error) {
+	return d.db.Corrections(ctx, id)
+}
+
+func (d desk) LookedUp(ctx context.Context, w digest.Work) ([]bot.Lookup, error) {
+	return d.lookedUp(ctx, w)
+}
+
+func (d desk) Correct(ctx context.Context, c digest.Correction) (digest.Work, error) {
+	if err := d.db.Correct(ctx, c); err != nil {
+		return digest.Work{}, err
+	}
+	return d.db.Work(ctx, c.Work)
+}
+
+func (d desk) Compose(ctx context.Context, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error) {
+	return d.compose(ctx, title, text, p, how, d.Now())
+}
+
+func (d desk) Latest(ctx context.Context, to digest.Destination) (digest.Digest, bool, error) {
+	subs, err := d.db.Subscriptions(ctx)
+	if err != nil {
+		return digest.Digest{}, false, err
+	}
+	var last store.StoredDigest
+	for _, s := range subs {
+		if s.Destination != to {
+			continue
+		}
+		ds, err := d.db.Digests(ctx, s.ID, 1)
+		if err != nil {
+			return digest.Digest{}, false, err
+		}
+		if len(ds) > 0 && ds[0].Period.To.After(last.Period.To) {
+			last = ds[0]
+		}
+	}
+	return last.Digest, last.ID != "", nil
+}
+
+func (d desk) Balance(ctx context.Context, text string, p digest.Period, how digest.Counting) (digest.Balance, error) {
+	q, err := d.ParseQuery(ctx, text)
+	if err != nil {
+		return digest.Balance{}, err
+	}
+	return d.balance(ctx, p, q, how)
+}
+
+// balance counts the works that became public in a period and match.
+func (w *world) balance(ctx context.Context, p digest.Period, q query.Query, how digest.Counting) (digest.Balance, error) {
+	works, err := w.db.WorksIn(ctx, p, q)
+	if err != nil {
+		return digest.Balance{}, fmt.Errorf("counting: %w", err)
+	}
+	works = slices.DeleteFunc(works, func(x digest.Work) bool { return !p.Contains(x.First) })
+	b := digest.Count(works, how)
+	b.Registry = w.reg.Version()
+	return b, nil
+}
+
+func (d desk) Health(ctx context.Context) ([]digest.SourceHealth, error) { return d.sourceHealth(ctx) }
+
+func (d desk) Topics(ctx context.Context) ([]digest.Topic, error) { return d.db.Topics(ctx) }
+
+func (d desk) SubscriptionsOf(ctx context.Context, p bot.Place, all bool) ([]digest.Subscription, error) {
+	subs, err := d.db.Subscriptions(ctx)
+	to := p.Destination()
+	return slices.DeleteFunc(subs, func(s digest.Subscription) bool {
+		if all {
+			return s.Destination.Platform != to.Platform || s.Destination.Workspace != to.Workspace
+		}
+		return s.Destination != to
+	}), err
+}
+
+func (d desk) PutSubscription(ctx context.Context, s digest.Subscription) error {
+	return d.db.PutSubscription(ctx, s)
+}
+
+func (d desk) DeleteSubscription(ctx context.Context, id digest.SubscriptionID) error {
+	return d.db.DeleteSubscription(ctx, id)
+}
+
+func (d desk) Cadence(spec, zone string) (string, time.Time, error) {
+	c, err := jobs.ParseCadence(spec, zone)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return c.String(), c.Next(d.now()), nil
+}
+
+func (d desk) Settings(ctx context.Context, p bot.Place) (digest.Settings, error) {
+	return d.db.Settings(ctx, p.Destination())
+}
+
+func (d desk) PutSettings(ctx context.Context, p bot.Place, s digest.Settings) error {
+	return d.db.PutSettings(ctx, p.Destination(), s)
+}
+
+func (d desk) Vote(ctx context.Context, p bot.Place, person string, work digest.WorkID, value int) error {
+	return d.db.Vote(ctx, p.Destination(), person, work, value, d.now())
+}
+
+func (d desk) Save(ctx context.Context, p bot.Place, person string, work digest.WorkID, on bool) error {
+	return d.db.Save(ctx, p.Destination(), person, work, on, d.now())
+}
+
+func (d desk) Saved(ctx context.Context, p bot.Place, person string) ([]digest.Work, error) {
+	return d.db.Saved(ctx, p.Destination(), person)
+}

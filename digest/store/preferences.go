@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"seedcorn/digest"
+)
+
+// workspaceOf is under which name settings are kept: a workspace's, or where there is
+// none a channel's own.
+func workspaceOf(d digest.Destination) string {
+	if d.Workspace == "" {
+		return d.Platform + "//" + d.Channel
+	}
+	return d.Platform + "/" + d.Workspace
+}
+
+func placeOf(d digest.Destination) string {
+	return d.Platform + "/" + d.Workspace + "/" + d.Channel
+}
+
+// Settings returns what a destination's workspace has chosen; the zero Settings if
+// nothing.
+func (db *DB) Settings(ctx context.Context, of digest.Destination) (s digest.Settings, err error) {
+	var body string
+	err = first(ctx, db, "SELECT body FROM settings WHERE workspace = $1", []any{clean(workspaceOf(of))}, &body)
+	if err != nil {
+		if errors.Is(err, ErrNotFound) {
+			return s, nil
+		}
+		return s, fmt.Errorf("reading settings: %w", explain(err))
+	}
+	if err := json.Unmarshal([]byte(body), &s); err != nil {
+		return s, fmt.Errorf("reading settings: %w", err)
+	}
+	return s, nil
+}
+
+// PutSettings stores what a destination's workspace has chosen.
+func (db *DB) PutSettings(ctx context.Context, of digest.Destination, s digest.Settings) error {
+	return db.update(ctx, "storing settings", func(t *tx) error {
+		body, err := encode(s)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, "INSERT INTO settings (workspace, body) VALUES ($1, $2) ON CONFLICT (workspace) DO UPDATE SET body = excluded.body", clean(workspaceOf(of)), body)
+		return err
+	})
+}
+
+// Vote keeps a person's latest word on a work in a channel: 1 useful, -1 not, and 0
+// takes it back.
+func (db *DB) Vote(ctx context.Context, in digest.Destination, person string, work digest.WorkID, value int, at time.Time) error {
+	return db.update(ctx, "voting", func(t *tx) error {
+		if value == 0 {
+			_, err := t.exec(ctx, "DELETE FROM votes WHERE place = $1 AND person = $2 AND work = $3", clean(placeOf(in)), clean(person), string(work))
+			return err
+		}
+		_, err := t.exec(ctx, `INSERT INTO votes (place, person, work, value, at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (place, person, work) DO UPDATE SET value = excluded.value, at = excluded.at`, clean(placeOf(in)), clean(person), string(work), value, millis(at))
+		return err
+	})
+}
+
+// Votes returns a channel's votes by work: useful, and not.
+func (db *DB) Votes(ctx context.Context, in digest.Destination) (map[digest.WorkID][2]int, error) {
+	out := map[digest.WorkID][2]int{}
+	err := each(ctx, db, "SELECT work, value, COUNT(*) FROM votes WHERE place = $1 GROUP BY work, value", []any{clean(placeOf(in))}, func(r *sql.Rows) error {
+		var work digest.WorkID
+		var value, n int
+		if err := r.Scan(&work, &value, &n); err != nil {
+			return err
+		}
+		v := out[work]
+		if value > 0 {
+			v[0] += n
+		} else {
+			v[1] += n
+		}
+		out[work] = v
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading votes: %w", explain(err))
+	}
+	return out, nil
+}
+
+// Save puts a work on a person's list, or takes it off.
+func (db *DB) Save(ctx context.Context, in digest.Destination, person string, work digest.WorkID, on bool, at time.Time) error {
+	in.Channel = person
+	return db.update(ctx, "saving a work", func(t *tx) error {
+		text, args := "DELETE FROM saved WHERE person = $1 AND work = $2", []any{clean(placeOf(in)), string(work)}
+		if on {
+			text, args = "INSERT INTO saved (person, work, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", append(args, millis(at))
+		}
+		_, err := t.exec(ctx, text, args...)
+		return err
+	})
+}
+
+// Saved returns a person's list, latest first, at most a hundred works. A work that
+// was merged with another comes as the one it is now.
+func (db *DB) Saved(ctx context.Context, in digest.Destination, person string) ([]digest.Work, error) {
+	in.Channel = person
+	var ids []digest.WorkID
+	err := each(ctx, db, "SELECT work FROM saved WHERE person = $1 ORDER BY at DESC, work LIMIT 100", []any{clean(placeOf(in))}, func(r *sql.Rows) error {
+		var id digest.WorkID
+		err := r.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading a list: %w", explain(err))
+	}
+	var out []digest.Work
+	for _, id := range ids {
+		w, err := db.Work(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, w)
+	}
+	return out, nil
+}
