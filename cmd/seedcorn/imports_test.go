@@ -218,7 +218,7 @@ var homes = map[string]home{
 		why:   "it tells a changed body from an unchanged one; a key that is stored or shown needs a hash nobody can collide",
 	},
 	"github.com/rivo/uniseg": {
-		rooms: []string{"bot/message"},
+		rooms: []string{"bot/message", "bot/slack", "bot/discord"},
 		why:   "how wide a text stands is asked where text is laid out",
 	},
 	"github.com/yuin/goldmark": {

@@ -208,7 +208,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 
 func answer(id string, tags feeds.Tags) tagOutput {
 	o := tagOutput{
-		ID: id, Labs: []tagLab{}, Countries: orEmpty(tags.Countries), Control: orEmpty(tags.Control), Openness: tags.Openness,
+		ID: id, Labs: []tagLab{}, Countries: seats(tags.Countries), Control: seats(tags.Control), Openness: tags.Openness,
 		Flags: orEmpty(tags.Flags), Artifacts: []tagArtifact{}, Evidence: []feeds.Evidence{},
 	}
 	for _, l := range tags.Labs {
@@ -220,6 +220,12 @@ func answer(id string, tags feeds.Tags) tagOutput {
 		o.Evidence = append(o.Evidence, x.Evidence...)
 	}
 	return o
+}
+
+// seats leaves out what is no country: a collective without a legal seat is in none
+// (rule C7).
+func seats(cs []feeds.Country) []feeds.Country {
+	return orEmpty(slices.DeleteFunc(slices.Clone(cs), func(c feeds.Country) bool { return c == feeds.International }))
 }
 
 func orEmpty[T any](s []T) []T {
