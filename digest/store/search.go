@@ -81,20 +81,23 @@ func (db *DB) Search(ctx context.Context, q query.Query, p Page) (Results, error
 		}
 		s.below = min(s.below, id)
 	}
+	match := func(w digest.Work) bool { return q.Match(digest.SubjectOf(w)) }
+	if s.plan.Exact {
+		match = nil
+	}
 	var res Results
-	exact := s.plan.Exact
 	looked := 0
 	for n := limit + 1; ; n = min(n*4, 1000) {
 		ids, err := db.engine.hits(ctx, db, s, n)
 		if err != nil {
 			return Results{}, fmt.Errorf("%s: %w", doing, explain(err))
 		}
-		works, err := db.bySearchID(ctx, ids[:min(len(ids), keep(exact, limit-len(res.Works), len(ids)))])
+		works, err := db.bySearchID(ctx, ids[:keep(s.plan.Exact, limit-len(res.Works), len(ids))], match)
 		if err != nil {
 			return Results{}, fmt.Errorf("%s: %w", doing, explain(err))
 		}
 		for i, w := range works {
-			if !exact && !q.Match(digest.SubjectOf(w.work)) {
+			if !w.ok {
 				continue
 			}
 			res.Works = append(res.Works, w.work)
@@ -118,28 +121,43 @@ func (db *DB) Search(ctx context.Context, q query.Query, p Page) (Results, error
 // keep is how many of n hits must be read: of exact ones no more than fit.
 func keep(exact bool, room, n int) int {
 	if exact {
-		return room
+		return min(room, n)
 	}
 	return n
 }
 
 type foundWork struct {
 	id   int64
+	body []byte
 	work digest.Work
+	ok   bool
 }
 
-// bySearchID reads works by their place in the order of time, newest first.
-func (db *DB) bySearchID(ctx context.Context, ids []int64) ([]foundWork, error) {
+// bySearchID reads works by their place in the order of time, newest first. Those
+// that match turns down (nil turns none down) are marked as not ok. Reading and
+// matching is what a phrase of frequent words costs, so it is done on every core.
+func (db *DB) bySearchID(ctx context.Context, ids []int64, match func(digest.Work) bool) ([]foundWork, error) {
 	out := make([]foundWork, 0, len(ids))
-	err := eachIn(ctx, db, "SELECT body, search_id FROM works WHERE search_id IN (?)", ids, func(r *sql.Rows) error {
+	err := eachIn(ctx, db, "SELECT search_id, body FROM works WHERE search_id IN (?)", ids, func(r *sql.Rows) error {
 		var f foundWork
-		var err error
-		f.work, err = scanWork(r, &f.id)
+		err := r.Scan(&f.id, &f.body)
 		out = append(out, f)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(out, func(a, b foundWork) int { return cmp.Compare(b.id, a.id) })
-	return out, err
+	each := make([]*foundWork, len(out))
+	for i := range out {
+		each[i] = &out[i]
+	}
+	return out, parallel(ctx, each, func(f *foundWork) (err error) {
+		f.work, err = decodeWork(f.body)
+		f.body = nil
+		f.ok = err == nil && (match == nil || match(f.work))
+		return err
+	})
 }
 
 // WorksIn returns the works that match a query and either became public in a period
@@ -150,25 +168,19 @@ func (db *DB) WorksIn(ctx context.Context, p digest.Period, q query.Query) ([]di
 	s.from = max(s.from, startID(p.From.UnixMilli()))
 	s.below = min(s.below, startID(ceilMillis(p.To)))
 	var found []foundWork
-	take := func(works []foundWork, sure bool) {
-		for _, w := range works {
-			if sure || q.Match(digest.SubjectOf(w.work)) {
-				found = append(found, w)
-			}
-		}
-	}
+	match := func(w digest.Work) bool { return q.Match(digest.SubjectOf(w)) }
+	inPeriod := func(w digest.Work) bool { return p.Contains(w.First) && (s.plan.Exact || match(w)) }
 	for {
 		const n = 500
 		ids, err := db.engine.hits(ctx, db, s, n)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", doing, explain(err))
 		}
-		works, err := db.bySearchID(ctx, ids)
+		works, err := db.bySearchID(ctx, ids, inPeriod)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", doing, explain(err))
 		}
-		works = slices.DeleteFunc(works, func(w foundWork) bool { return !p.Contains(w.work.First) })
-		take(works, s.plan.Exact)
+		found = append(found, works...)
 		if len(ids) < n {
 			break
 		}
@@ -186,15 +198,17 @@ func (db *DB) WorksIn(ctx context.Context, p digest.Period, q query.Query) ([]di
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, explain(err))
 	}
-	works, err := db.bySearchID(ctx, changed)
+	works, err := db.bySearchID(ctx, changed, match)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, explain(err))
 	}
-	take(works, false)
+	found = append(found, works...)
 	slices.SortFunc(found, func(a, b foundWork) int { return cmp.Compare(b.id, a.id) })
-	out := make([]digest.Work, len(found))
-	for i, f := range found {
-		out[i] = f.work
+	out := make([]digest.Work, 0, len(found))
+	for _, f := range found {
+		if f.ok {
+			out = append(out, f.work)
+		}
 	}
 	return out, nil
 }

@@ -154,7 +154,7 @@ func openSQLite(ctx context.Context, path string, o options) (*DB, error) {
 			write.Close()
 			return nil, explain(err)
 		}
-		if db.read, err = sql.Open("sqlite", dsn("query_only(1)", "cache_size(-8000)")); err != nil {
+		if db.read, err = sql.Open("sqlite", dsn("query_only(1)", "cache_size(-16000)")); err != nil {
 			write.Close()
 			return nil, err
 		}
