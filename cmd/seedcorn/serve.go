@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"text/tabwriter"
@@ -123,6 +124,10 @@ func (a *app) round(ctx context.Context, w *world, platforms map[string]bot.Plat
 	note("composing", err)
 	_, err = w.deliveries(a, platforms).Run(ctx)
 	note("delivering", err)
+	if len(sources) > 0 {
+		note("resting", w.db.Rest(ctx))
+		debug.FreeOSMemory() // a round takes many times what the wait for the next one needs
+	}
 }
 
 // editions ties composing to the store and the platforms.

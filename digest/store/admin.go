@@ -80,3 +80,19 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	}
 	return nil
 }
+
+// Rest gives back what a burst of work took and keeps only what waiting needs: on
+// SQLite the page cache of the writer (https://www.sqlite.org/pragma.html#pragma_shrink_memory),
+// and on the way the query planner's statistics are refreshed. PostgreSQL sees to both
+// itself.
+func (db *DB) Rest(ctx context.Context) error {
+	if db.engine != (sqlite{}) {
+		return nil
+	}
+	for _, pragma := range []string{"PRAGMA optimize", "PRAGMA shrink_memory"} {
+		if _, err := db.write.ExecContext(ctx, pragma); err != nil {
+			return fmt.Errorf("resting: %w", explain(err))
+		}
+	}
+	return nil
+}
