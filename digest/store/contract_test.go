@@ -50,8 +50,10 @@ func TestSources(t *testing.T) {
 		}
 		// One brings something, the other is unchanged.
 		state := feeds.State{ETag: `"1"`, Body: "h", Entries: []byte{1, 2, 3}}
-		visit := digest.Arrival{Source: b, At: t0, Pull: feeds.Pull{State: state, Title: "cs.CL updates", MovedTo: "https://rss.arxiv.org/rss/cs.cl"},
-			Entries: []digest.Entry{entry("arxiv:cs.CL", "1", "One", -2), entry("arxiv:cs.CL", "2", "Two", -3)}}
+		visit := digest.Arrival{
+			Source: b, At: t0, Pull: feeds.Pull{State: state, Title: "cs.CL updates", MovedTo: "https://rss.arxiv.org/rss/cs.cl"},
+			Entries: []digest.Entry{entry("arxiv:cs.CL", "1", "One", -2), entry("arxiv:cs.CL", "2", "Two", -3)},
+		}
 		if _, err := db.Ingest(ctx, []digest.Arrival{visit}); err != nil {
 			t.Fatal(err)
 		}
@@ -412,7 +414,11 @@ func TestOrganizations(t *testing.T) {
 			t.Errorf("%+v, %v", s, err)
 		}
 		twice := func(yield func(feeds.Lab, error) bool) {
-			_ = yield(feeds.Lab{ID: "ror:1"}, nil) && yield(feeds.Lab{ID: "ror:1"}, nil)
+			for range 2 {
+				if !yield(feeds.Lab{ID: "ror:1"}, nil) {
+					return
+				}
+			}
 		}
 		if _, err := db.ReplaceOrganizations(ctx, twice); err == nil {
 			t.Error("one id twice: no error")

@@ -65,7 +65,7 @@ func (sqlite) index(ctx context.Context, t *tx, entries []indexed) error {
 	// FTS5 gathers a batch in memory and writes it as one segment, unless it must
 	// write earlier: when a row id is not greater than the last, or when a statement
 	// opens a savepoint, as one that inserts several rows does. So: in order, and one
-	// by one. A test measures the difference.
+	// by one (TestBatchIsOneSegment).
 	for _, e := range entries {
 		if _, err := t.exec(ctx, "INSERT INTO search (rowid, terms) VALUES ($1, $2)", e.id, e.terms); err != nil {
 			return err

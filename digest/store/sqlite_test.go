@@ -376,3 +376,25 @@ func TestUnchangedRoundIsOneWrite(t *testing.T) {
 		t.Errorf("%d due (%v)", len(due), err)
 	}
 }
+
+// A batch becomes one segment of the index, however the dates of its entries lie:
+// written one by one, out of order, or several rows to a statement, each entry
+// would become a segment of its own, to be merged with the others at great cost.
+func TestBatchIsOneSegment(t *testing.T) {
+	db := sqlitePlace(t).open(t)
+	entries := world(1200, 6)
+	for i := range entries { // newest first, as feeds have them
+		entries[i].Item.Published = t0.Add(-time.Duration(i) * time.Hour)
+	}
+	for batches := 1; len(entries) > 0; batches++ {
+		ingest(t, db, entries[:400]...)
+		entries = entries[400:]
+		var segments int
+		if err := first(t.Context(), db, "SELECT COUNT(DISTINCT segid) FROM search_idx", nil, &segments); err != nil {
+			t.Fatal(err)
+		}
+		if segments != batches {
+			t.Errorf("%d batches are %d segments", batches, segments)
+		}
+	}
+}

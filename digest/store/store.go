@@ -95,7 +95,7 @@ func Open(ctx context.Context, location string, opts ...Option) (*DB, error) {
 		db, err = openPostgres(ctx, location)
 	default:
 		scheme, _, _ := strings.Cut(location, ":")
-		return nil, fmt.Errorf("opening the database: location begins with %q: want sqlite:PATH or postgres://…", scheme)
+		return nil, fmt.Errorf("opening the database: location begins with %q: want sqlite:PATH or postgres://HOST/NAME", scheme)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
