@@ -335,6 +335,8 @@ func runCanWeUse(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		reason = "There is nothing to build on: " + closedWords(w.Flags)
 	case len(because) > 0:
 		reason = sentenceCase(Caution(because))
+	case w.Openness == feeds.Restricted:
+		reason = "Its conditions do not touch who asks: " + cmp.Or(Caution(w.Flags), "see the text")
 	}
 	f := message.Fields{Items: []message.Field{{Name: "Why", Value: message.Plain(reason)}, {Name: "What", Value: message.Plain(BadgeWords(digest.StoryOf(w).Badge))}}}
 	if l, ok := registry.Default().License(w.License); ok {

@@ -242,10 +242,12 @@ func clip(s string, most int) string {
 // nearest returns the name that differs least from what was typed, if it differs
 // little enough to be a slip; a longer name that begins so is near, too.
 func nearest(typed string, names []string) string {
+	typed = strings.ToLower(typed)
 	best, least := "", 2+len(typed)/4
 	for _, n := range names {
-		d := distance(typed, n)
-		if len(typed) >= 3 && strings.HasPrefix(n, typed) {
+		low := strings.ToLower(n)
+		d := distance(typed, low)
+		if len(typed) >= 3 && strings.HasPrefix(low, typed) {
 			d = 1
 		}
 		if d < least {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -34,11 +33,7 @@ func (d desk) Search(ctx context.Context, q query.Query, limit int, after string
 }
 
 func (d desk) FindWorks(ctx context.Context, text string) ([]digest.Work, error) {
-	works, err := d.db.FindWork(ctx, text)
-	if errors.Is(err, store.ErrNotFound) {
-		err = nil
-	}
-	return works, err
+	return d.findWorks(ctx, text)
 }
 
 func (d desk) Corrections(ctx context.Context, id digest.WorkID) ([]digest.Correction, error) {

@@ -13,6 +13,7 @@ import (
 
 	"seedcorn/bot"
 	"seedcorn/digest"
+	"seedcorn/digest/query"
 	"seedcorn/digest/store"
 	"seedcorn/feeds"
 )
@@ -102,12 +103,35 @@ func (a *app) whyCommand() *cobra.Command {
 	return c
 }
 
+// findWorks returns the works that a person may mean: by an identifier, or else the
+// newest whose title has all the words.
+func (w *world) findWorks(ctx context.Context, text string) ([]digest.Work, error) {
+	works, err := w.db.FindWork(ctx, text)
+	if err != nil || len(works) > 0 {
+		return works, err
+	}
+	q, err := query.Parse(strings.Join(query.Fold(text), " "), query.Names{}, time.Time{})
+	if err != nil || len(q.Words()) == 0 {
+		return nil, nil // not words
+	}
+	found, err := w.db.Search(ctx, q, store.Page{Limit: 50})
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range found.Works {
+		if q.Match(query.Subject{Text: []string{x.Title}}) {
+			works = append(works, x)
+		}
+	}
+	return works, nil
+}
+
 // findWork finds the one work that a person means. Several are an error that
 // names them.
 func (w *world) findWork(ctx context.Context, text string) (digest.Work, error) {
-	works, err := w.db.FindWork(ctx, text)
+	works, err := w.findWorks(ctx, text)
 	switch {
-	case err != nil && !errors.Is(err, store.ErrNotFound):
+	case err != nil:
 		return digest.Work{}, err
 	case len(works) == 0:
 		return digest.Work{}, hinted(fmt.Errorf("no work %q", text), "seedcorn search WORDS finds works and prints their ids")

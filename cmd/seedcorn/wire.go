@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func (a *app) open(ctx context.Context) (*world, error) {
 func (a *app) openWith(ctx context.Context, cfg config) (*world, error) {
 	db, err := store.Open(ctx, cfg.DatabaseURL)
 	if err != nil {
-		return nil, hinted(fmt.Errorf("opening the database: %w", err), openHint(err))
+		return nil, hinted(err, cmp.Or(storeHint(err), prefix+"DATABASE_URL says where the database is; check that the place exists and may be written"))
 	}
 	zone, err := time.LoadLocation(cfg.Zone)
 	if err != nil {
@@ -76,15 +77,22 @@ func (a *app) openWith(ctx context.Context, cfg config) (*world, error) {
 	}, nil
 }
 
-// openHint says what to do about a database that does not open.
-func openHint(err error) string {
+// storeHint says what to do about a failure of the database; "" if there is nothing
+// to say.
+func storeHint(err error) string {
 	switch {
 	case errors.Is(err, store.ErrNewer):
 		return "a newer seedcorn has used this database; run that one, or restore a backup"
 	case errors.Is(err, store.ErrBusy):
 		return "another program holds the database; stop it, or wait and try again"
+	case errors.Is(err, store.ErrFull):
+		return "make room on that disk and try again; nothing was stored by halves"
+	case errors.Is(err, store.ErrReadOnly):
+		return "the file or its directory may not be written by this user"
+	case errors.Is(err, store.ErrDamaged):
+		return "move the file away, or restore a backup over it"
 	}
-	return prefix + "DATABASE_URL says where the database is; check that the place exists and may be written"
+	return ""
 }
 
 func (w *world) close() error { return w.db.Close() }
@@ -95,7 +103,11 @@ func (a *app) do(ctx context.Context, f func(context.Context, *world) error) err
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(ctx, w), w.close())
+	err = f(ctx, w)
+	if hint := storeHint(err); hint != "" {
+		err = hinted(err, hint)
+	}
+	return errors.Join(err, w.close())
 }
 
 func newLogger(w io.Writer, cfg config) *slog.Logger {
