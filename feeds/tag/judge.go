@@ -78,6 +78,22 @@ func (t *Tagger) Judge(a feeds.Artifact, base func(id string) (feeds.ArtifactTag
 	return capped(tag, base)
 }
 
+// basesOf judges an artifact's base models by the licenses that they were found to
+// declare; nil where none was looked up.
+func (t *Tagger) basesOf(a feeds.Artifact) func(id string) (feeds.ArtifactTag, bool) {
+	if len(a.BaseLicenses) == 0 {
+		return nil
+	}
+	return func(id string) (feeds.ArtifactTag, bool) {
+		i := slices.Index(a.Bases, id)
+		if i < 0 || i >= len(a.BaseLicenses) || a.BaseLicenses[i] == "" {
+			return feeds.ArtifactTag{}, false
+		}
+		r := t.ParseLicense(a.BaseLicenses[i], feeds.Weights)
+		return feeds.ArtifactTag{Kind: feeds.Weights, License: r.License, Openness: r.Openness, Flags: r.Flags, Basis: r.Basis}, true
+	}
+}
+
 // declared reads what an artifact declares, from the most telling field: license,
 // then the name and the link that go with "other".
 func (t *Tagger) declared(a feeds.Artifact) (Reading, string) {

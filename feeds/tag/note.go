@@ -51,7 +51,7 @@ var (
 	codeWords = []string{"code", "codes", "software", "script", "scripts", "source code", "codebase", "implementation", "framework", "toolkit", "library", "package", "training and inference", "train", "training", "inference", "pretrain", "primitives", "kernels"}
 	// "model" alone is too common to open anything, but inside a license note it
 	// says what the clause is about.
-	weightWords = []string{"weights", "weight", "model", "models", "checkpoint", "checkpoints", "parameters", "ckpt", "ckpts", "pretrained models", "base", "instruct"}
+	weightWords = []string{"weights", "weight", "model", "models", "checkpoint", "checkpoints", "parameters", "ckpt", "ckpts", "pretrained models", "base", "instruct", "weigths", "wieghts"}
 	dataWords   = []string{"data", "dataset", "datasets", "corpus", "corpora"}
 	paperWords  = []string{"paper", "documentation", "docs", "article"}
 
@@ -71,7 +71,7 @@ var (
 	researchPhrases = []string{
 		"research only", "research purposes only", "research purpose only", "research use only", "academic use only", "academic usage", "academic purposes only",
 		"for academic", "academic use", "research and development only", "for research purposes only", "only for research", "only be used for research",
-		"research license", "purely for research", "used for research purposes only", "scientific research", "education and research only", "for research only",
+		"research license", "purely for research", "used for research purposes", "for research and educational purposes", "academic usage only", "used for research purposes only", "scientific research", "education and research only", "for research only",
 		"academic research only", "only for learning",
 	}
 	scalePhrases = []string{
@@ -81,11 +81,11 @@ var (
 	fieldPhrases = []string{
 		"use based restrictions", "use restrictions", "harmful use", "abuse restrictions", "acceptable use policy", "responsible use restrictions", "harmful use restrictions",
 		"ethical restrictions", "usage restrictions", "acceptable use restrictions", "responsible ai license", "behavioral use", "usage restriction", "use policy",
-		"limits uses", "no harmful", "prc laws",
+		"limits uses", "no harmful", "prc laws", "not for clinical", "not for medical", "not intended for clinical", "not for diagnostic",
 	}
 	territoryPhrases = []string{"does not apply in the european union", "regulate usage in the eu", "not in the eu", "not available in the eu", "excluding the eu"}
 	outputPhrases    = []string{"use outputs to train", "use to train other models", "train other models", "used to train other"}
-	termsPhrases     = []string{"commercial license is required", "commercial license must", "commercial licenses", "apply for commercial", "apply for a commercial", "commercial license", "enterprise license", "paid license", "custom license", "requires registration", "some usage restriction", "termination", "separate license", "need to contact", "must contact", "need to apply", "written permission", "prior permission", "contact us for commercial", "permission is required"}
+	termsPhrases     = []string{"commercial license is required", "commercial license must", "commercial licenses", "apply for commercial", "apply for a commercial", "commercial license", "enterprise license", "paid license", "custom license", "requires registration", "some usage restriction", "termination", "separate license", "need to contact", "must contact", "need to apply", "written permission", "prior permission", "contact us for commercial", "permission is required", "restricted license", "restrictive license", "restricted licence"}
 	servePhrases     = []string{"hosting use", "hosting restrictions", "may not host"}
 
 	unreleasedPhrases = []string{
@@ -128,12 +128,32 @@ func (l *licenses) note(s string, kind feeds.ArtifactKind) Reading {
 			cs, linked = append(cs, c), append(linked, to)
 		}
 	}
-	// Where one paragraph links to a hub of models and another to one of code, each
-	// license is of what stands beside it.
-	if slices.Contains(linked, ofWeights) && slices.Contains(linked, ofCode) {
+	// Where one paragraph links to a hub of models and another to one of code, and both
+	// say something, each license is of what stands beside it.
+	said := func(what scope) bool {
+		for i := range cs {
+			if linked[i] == what && cs[i].says() {
+				return true
+			}
+		}
+		return false
+	}
+	if said(ofWeights) && said(ofCode) {
 		for i := range cs {
 			if cs[i].scope == 0 && (linked[i] == ofWeights || linked[i] == ofCode) {
 				cs[i].scope = linked[i]
+			}
+		}
+	}
+
+	// "Apache 2.0, looks like just code": the license is the code's.
+	justCode := slices.ContainsFunc(cs, func(c clause) bool {
+		return c.words.has("just code", "just the code", "only code", "only the code", "code only", "just inference code", "only inference code", "just training code", "only training code")
+	})
+	if justCode && !slices.ContainsFunc(cs, func(c clause) bool { return c.scope&ofWeights != 0 || c.offered }) {
+		for i := range cs {
+			if cs[i].scope == 0 && len(cs[i].found) > 0 {
+				cs[i].scope = ofCode
 			}
 		}
 	}
@@ -294,14 +314,22 @@ func (l *licenses) clauses(s string, short bool) []clause {
 			continue
 		}
 		var here []clause
-		for _, part := range splitClauses(line) {
-			if c, ok := l.clause(part.text, short); ok {
+		parts := splitClauses(line)
+		alone := slices.IndexFunc(parts[1:], func(p piece) bool { return !isLink(p.text) }) < 0 && // a line of its own
+			wordsOf(parts[0].text).count() <= 4 && !wordsOf(parts[0].text).has(nearWords...)
+		for i, part := range parts {
+			if c, ok := l.clause(part.text, short || alone && i == 0); ok {
 				c.comma = part.comma
 				here = append(here, c)
 			}
 		}
 		if len(here) == 0 {
 			continue
+		}
+		if wordsOf(line).has("and commercial use", "and commercial purposes", "or commercial use") { // "for academic, personal and commercial use"
+			for i := range here {
+				here[i].limits = slices.DeleteFunc(here[i].limits, func(f feeds.Flag) bool { return f == feeds.FlagResearch })
+			}
 		}
 		// A scope without a license belongs to the license beside it: "MIT, code and
 		// weights"; "code and weights, MIT license".
@@ -357,7 +385,7 @@ func splitClauses(line string) []piece {
 	}
 	for i := 0; i < len(line); i++ {
 		switch c := line[i]; {
-		case strings.HasPrefix(line[i:], "http://") || strings.HasPrefix(line[i:], "https://"):
+		case isLink(line[i:]):
 			end := strings.IndexAny(line[i:], " \t)")
 			if end < 0 {
 				end = len(line) - i
@@ -384,11 +412,15 @@ func splitClauses(line string) []piece {
 	return out
 }
 
+func isLink(s string) bool {
+	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
+}
+
 // clause reads one clause. Short says that the whole note is no more than a name. ok
 // is false for a clause that says nothing at all.
 func (l *licenses) clause(s string, short bool) (c clause, ok bool) {
 	c.text = s
-	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+	if isLink(s) {
 		if x, found := l.reg.License(strings.TrimRight(s, ".,)]\"'")); found {
 			i := l.byID[strings.ToLower(x.ID)]
 			c.found = []int{i}
@@ -409,7 +441,8 @@ func (l *licenses) clause(s string, short bool) (c clause, ok bool) {
 			c.near = true
 			continue
 		}
-		if strings.HasPrefix(l.all[m.name].ID, "LicenseRef-") && !short && !l.inContext(s, m) {
+		if !short && l.ambiguous(int(m.name)) && !l.inContext(s, m) {
+			c.near = c.near || wordsOf(s[m.start:m.end]).has(nearWords...)
 			continue
 		}
 		if !slices.Contains(c.found, int(m.name)) {
@@ -482,6 +515,23 @@ func onlyAround(rest string) bool {
 	return true
 }
 
+// ambiguous reports whether a license's name may be a model's or a company's too.
+// The names of families of standard licenses are not: "CC BY-NC", "GPL".
+func (l *licenses) ambiguous(i int) bool {
+	id, found := strings.CutPrefix(l.all[i].ID, "LicenseRef-")
+	if !found {
+		return false
+	}
+	switch family, is := strings.CutSuffix(id, "-family"); {
+	case !is:
+		return true
+	case strings.HasPrefix(family, "CC-"):
+		return false
+	default:
+		return !slices.Contains([]string{"BSD", "GPL", "LGPL", "GFDL", "CDLA"}, family)
+	}
+}
+
 // inContext reports whether the name of a license that is also a model's or a
 // company's ("GLM-4", "Tencent", "Llama") stands as a license: beside the word.
 func (l *licenses) inContext(s string, m match) bool {
@@ -489,7 +539,12 @@ func (l *licenses) inContext(s string, m match) bool {
 	if strings.Contains(before, "unlike ") {
 		return false
 	}
-	for _, w := range []string{"licen", "lisen", "terms", "agreement", "under "} {
+	for _, w := range []string{" restrictions", " finetune", " fine-tune"} { // "it is also a Llama 2 fine-tune": no freer than its base
+		if strings.HasPrefix(after, w) {
+			return true
+		}
+	}
+	for _, w := range []string{"licen", "lisen", "terms", "agreement", "under ", "comply with "} {
 		if strings.Contains(before, w) || strings.Contains(after, w) || strings.Contains(strings.ToLower(s[m.start:m.end]), w) {
 			return true
 		}

@@ -16,7 +16,16 @@ import (
 //
 // The badge speaks of the most useful artifact whose class is known: weights, then
 // code, then data, then a service. A paper's own license never makes the work open.
-// Where a work has several artifacts of one kind that differ, the strictest counts.
+// Weights without a known class are never hidden behind an artifact that has one:
+// a code license does not cover them (rule O2), so the badge is the weights and its
+// class unknown. A work of which nothing is known still says what there is: code
+// without a license is a badge of code, unknown.
+//
+// Where a work has several artifacts of one kind that differ, as the sizes of a
+// family do, the badge is the strictest with [feeds.FlagConflict]: what it permits
+// holds for all of them, and what a single size permits beyond it stands with that
+// artifact in Tags.Artifacts. Artifacts of unknown class beside known ones of their
+// kind do not move the badge.
 func Summarize(labs []feeds.Attribution, artifacts []feeds.ArtifactTag, base func(id string) (feeds.ArtifactTag, bool)) feeds.Tags {
 	labs = slices.Clone(labs)
 	slices.SortStableFunc(labs, func(a, b feeds.Attribution) int { return roleOrder(a.Role) - roleOrder(b.Role) })
@@ -32,34 +41,50 @@ func Summarize(labs []feeds.Attribution, artifacts []feeds.ArtifactTag, base fun
 	if len(tags.Artifacts) == 0 {
 		tags.Artifacts = nil
 	}
-	for _, kind := range []feeds.ArtifactKind{feeds.Weights, feeds.Code, feeds.Data, feeds.Hosted} {
-		best, differ := -1, false
-		for i, a := range tags.Artifacts {
-			if a.Kind != kind || a.Openness == feeds.Unknown {
-				continue
-			}
-			if best >= 0 && a.Openness != tags.Artifacts[best].Openness {
-				differ = true
-			}
-			if best < 0 || a.Openness < tags.Artifacts[best].Openness {
-				best = i
-			}
-		}
-		if best < 0 {
-			continue
-		}
-		a := tags.Artifacts[best]
-		tags.Badge, tags.Openness, tags.License = kind, a.Openness, a.License
+	if i, differ := badge(tags.Artifacts); i >= 0 {
+		a := tags.Artifacts[i]
+		tags.Badge, tags.Openness, tags.License = a.Kind, a.Openness, a.License
 		tags.Flags = slices.Clone(a.Flags)
 		if differ {
 			tags.Flags = addFlag(tags.Flags, feeds.FlagConflict)
 		}
-		break
 	}
 	if tags.Badge == feeds.Weights && tags.Openness == feeds.OpenWeights && wholeModel(tags.Artifacts) {
 		tags.Openness = feeds.OpenSource
 	}
 	return tags
+}
+
+// badge returns the artifact that the badge speaks of, -1 if there is none, and
+// whether others of its kind differ from it in class.
+func badge(as []feeds.ArtifactTag) (best int, differ bool) {
+	unknown := -1 // the most useful artifact without a known class
+	for _, kind := range []feeds.ArtifactKind{feeds.Weights, feeds.Code, feeds.Data, feeds.Hosted} {
+		best = -1
+		for i, a := range as {
+			switch {
+			case a.Kind != kind:
+			case a.Openness == feeds.Unknown:
+				if unknown < 0 {
+					unknown = i
+				}
+			case best < 0:
+				best = i
+			case a.Openness != as[best].Openness:
+				differ = true
+				if a.Openness < as[best].Openness {
+					best = i
+				}
+			}
+		}
+		if best >= 0 {
+			return best, differ
+		}
+		if kind == feeds.Weights && unknown >= 0 {
+			return unknown, false
+		}
+	}
+	return unknown, false
 }
 
 func roleOrder(r feeds.Role) int {

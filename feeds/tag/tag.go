@@ -100,7 +100,7 @@ func (t *Tagger) Tag(it feeds.Item) feeds.Tags {
 	labs := t.attribute(&it, &scan)
 	artifacts := make([]feeds.ArtifactTag, 0, len(it.Artifacts)+1)
 	for _, a := range it.Artifacts {
-		artifacts = append(artifacts, t.Judge(a, nil))
+		artifacts = append(artifacts, t.Judge(a, t.basesOf(a)))
 	}
 	for _, a := range t.prose(&it, labs, &scan) {
 		if i := slices.IndexFunc(artifacts, func(b feeds.ArtifactTag) bool { return b.Kind == a.Kind }); i >= 0 {

@@ -85,6 +85,7 @@ func TestSummarize(t *testing.T) {
 		return feeds.ArtifactTag{Kind: feeds.Weights, License: "MIT", Openness: o, Basis: feeds.Declared, Bases: bases}
 	}
 	code := feeds.ArtifactTag{Kind: feeds.Code, License: "Apache-2.0", Openness: feeds.OpenSource}
+	unlicensed := feeds.ArtifactTag{Kind: feeds.Code}
 	data := feeds.ArtifactTag{Kind: feeds.Data, License: "CC-BY-4.0", Openness: feeds.OpenWeights}
 	service := feeds.ArtifactTag{Kind: feeds.Hosted, Openness: feeds.Closed, Flags: []feeds.Flag{feeds.FlagAPI}}
 	paper := feeds.ArtifactTag{Kind: feeds.Paper, License: "CC-BY-4.0", Openness: feeds.OpenWeights}
@@ -108,7 +109,11 @@ func TestSummarize(t *testing.T) {
 		{"weights before code", []feeds.ArtifactTag{code, weights(feeds.Restricted)}, feeds.Tags{Openness: feeds.Restricted, Badge: feeds.Weights, License: "MIT"}},
 		{"code before service", []feeds.ArtifactTag{service, code}, feeds.Tags{Openness: feeds.OpenSource, Badge: feeds.Code, License: "Apache-2.0"}},
 		{"a service is closed", []feeds.ArtifactTag{service}, feeds.Tags{Openness: feeds.Closed, Badge: feeds.Hosted, Flags: []feeds.Flag{feeds.FlagAPI}}},
-		{"unknown weights say nothing", []feeds.ArtifactTag{weights(feeds.Unknown), code}, feeds.Tags{Openness: feeds.OpenSource, Badge: feeds.Code, License: "Apache-2.0"}},
+		{"code never hides weights nobody knows (O2)", []feeds.ArtifactTag{code, weights(feeds.Unknown)}, feeds.Tags{Badge: feeds.Weights, License: "MIT"}},
+		{"nor does a service", []feeds.ArtifactTag{service, weights(feeds.Unknown)}, feeds.Tags{Badge: feeds.Weights, License: "MIT"}},
+		{"known weights beside unknown ones", []feeds.ArtifactTag{weights(feeds.Unknown), weights(feeds.OpenWeights), code}, feeds.Tags{Openness: feeds.OpenWeights, Badge: feeds.Weights, License: "MIT"}},
+		{"code without a license is still code", []feeds.ArtifactTag{paper, unlicensed}, feeds.Tags{Badge: feeds.Code}},
+		{"but what is known comes first", []feeds.ArtifactTag{unlicensed, service}, feeds.Tags{Openness: feeds.Closed, Badge: feeds.Hosted, Flags: []feeds.Flag{feeds.FlagAPI}}},
 		{"all three make a model open source", []feeds.ArtifactTag{weights(feeds.OpenWeights), code, data}, feeds.Tags{Openness: feeds.OpenSource, Badge: feeds.Weights, License: "MIT"}},
 		{"two of three do not", []feeds.ArtifactTag{weights(feeds.OpenWeights), code}, feeds.Tags{Openness: feeds.OpenWeights, Badge: feeds.Weights, License: "MIT"}},
 		{"checkpoints that differ", []feeds.ArtifactTag{weights(feeds.OpenWeights), weights(feeds.Restricted)}, feeds.Tags{Openness: feeds.Restricted, Badge: feeds.Weights, License: "MIT", Flags: []feeds.Flag{feeds.FlagConflict}}},
