@@ -222,9 +222,13 @@ func addArtifact(artifacts []feeds.ArtifactTag, a feeds.ArtifactTag) []feeds.Art
 		if a.Openness < x.Openness { // unknown is strictest: terms that can't be read permit nothing
 			strict, other = a, *x
 		}
-		strict.Basis = feeds.Conflict
 		strict.Flags = slices.Clone(strict.Flags)
-		for _, f := range append(slices.Clone(other.Flags), feeds.FlagConflict) {
+		more := slices.Clone(other.Flags)
+		if strict.Basis != feeds.Lineage { // a cap by the base is no disagreement
+			strict.Basis = feeds.Conflict
+			more = append(more, feeds.FlagConflict)
+		}
+		for _, f := range more {
 			if !slices.Contains(strict.Flags, f) {
 				strict.Flags = append(strict.Flags, f)
 			}

@@ -140,6 +140,9 @@ type Artifact struct {
 	LicenseText string       `json:"license_text,omitempty"` // the LICENSE file itself, where it was read
 	Gated       string       `json:"gated,omitempty"`
 	Bases       []string     `json:"bases,omitempty"` // base models, as "org/name": lineage
+	// BaseLicenses are the licenses that the bases declare, in their order; "" where
+	// one is not known. They are looked up, and no feed has them.
+	BaseLicenses []string `json:"base_licenses,omitempty"`
 }
 
 // Scheme is a kind of identifier by which two items can be known to be about

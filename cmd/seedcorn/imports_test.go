@@ -221,6 +221,10 @@ var homes = map[string]home{
 		rooms: []string{"bot/message", "bot/slack", "bot/discord"},
 		why:   "how wide a text stands is asked where text is laid out",
 	},
+	"github.com/gorilla/websocket": {
+		rooms: []string{"bot/slack", "bot/discord"},
+		why:   "the platforms' own libraries speak through it; an adapter that watches over a connection must name its type",
+	},
 	"github.com/yuin/goldmark": {
 		rooms: []string{"bot/message"}, tests: true,
 		why: "it reads our Markdown back as a second opinion; the program itself reads none",

@@ -133,6 +133,12 @@ func (w *world) questions(work digest.Work) []jobs.Question {
 				Name: "hf-license:" + k.Value, Service: "huggingface", About: "the LICENSE file of " + repo,
 				Ask: func(ctx context.Context) ([]feeds.Item, string, error) { return w.askModel(ctx, work, x, repo) },
 			})
+			if len(x.Bases) > 0 && x.Kind == feeds.Weights {
+				out = append(out, jobs.Question{
+					Name: "hf-bases:" + k.Value, Service: "huggingface", About: "the licenses of what " + repo + " is derived from",
+					Ask: func(ctx context.Context) ([]feeds.Item, string, error) { return w.askBases(ctx, work, x, repo) },
+				})
+			}
 		case feeds.KeyGitHub:
 			repo := repoOf(x.URL, k.Value)
 			out = append(out, jobs.Question{
@@ -283,6 +289,37 @@ func (w *world) askModel(ctx context.Context, work digest.Work, x feeds.Artifact
 	case !errors.Is(err, hub.ErrNotFound):
 		return nil, "", err
 	}
+	it.Artifacts = []feeds.Artifact{artifact}
+	return []feeds.Item{it}, words, nil
+}
+
+// maxBases bounds the base models that are asked about: a merge may name dozens.
+const maxBases = 5
+
+// askBases reads what an artifact's base models declare, because it is no freer than
+// they are (rule O4).
+func (w *world) askBases(ctx context.Context, work digest.Work, x feeds.ArtifactTag, repo string) ([]feeds.Item, string, error) {
+	artifact := feeds.Artifact{Kind: x.Kind, URL: x.URL, License: x.License, Bases: x.Bases[:min(len(x.Bases), maxBases)]}
+	known := 0
+	for _, base := range artifact.Bases {
+		card, err := w.hub.Model(ctx, base)
+		if err != nil && !errors.Is(err, hub.ErrNotFound) {
+			return nil, "", err
+		}
+		terms := card.License
+		if strings.EqualFold(terms, "other") && card.LicenseName != "" {
+			terms = card.LicenseName
+		}
+		if terms != "" {
+			known++
+		}
+		artifact.BaseLicenses = append(artifact.BaseLicenses, terms)
+	}
+	words := fmt.Sprintf("%d of %d bases declare a license", known, len(artifact.Bases))
+	if known == 0 {
+		return nil, words, nil
+	}
+	it := answerAbout(work, "hf-bases:"+repo, x.URL, feeds.Key{Scheme: feeds.KeyHF, Value: strings.ToLower(repo)})
 	it.Artifacts = []feeds.Artifact{artifact}
 	return []feeds.Item{it}, words, nil
 }
