@@ -34,7 +34,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"", `want sqlite:PATH or postgres://`, nil},
 		{"mysql://u:secret@h/d", `"mysql"`, nil},
-		{"sqlite:", "no path", nil},
+		{"sqlite:", "no path follows", nil},
 		{"sqlite:" + dir, "is a directory", nil},
 		{"sqlite:" + write("text", strings.Repeat("Not a database. ", 100)), "not a database", ErrDamaged},
 		{"sqlite:" + write("file", "x") + "/seedcorn.db", "making its directory", nil},
@@ -369,8 +369,8 @@ func TestUnchangedRoundIsOneWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pages := info.Size() / 4096; pages > 120 {
-		t.Errorf("2,000 unchanged sources wrote %d pages", pages)
+	if info.Size() > 500_000 {
+		t.Errorf("2,000 unchanged sources wrote %d bytes", info.Size())
 	}
 	if due, err := db.DueSources(t.Context(), t0.Add(119*time.Minute)); err != nil || len(due) != 0 {
 		t.Errorf("%d due (%v)", len(due), err)
