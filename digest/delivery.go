@@ -1,11 +1,10 @@
 package digest
 
 import (
-	"strings"
-	"time"
-
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
+	"time"
 )
 
 // DeliveryID names one message that must be posted once. It is derived from the
@@ -57,7 +56,7 @@ type Delivery struct {
 	State        DeliveryState
 	Attempt      int       // counts claims; an outcome of an older attempt is ignored
 	NotBefore    time.Time // of a pending or unsure one
-	Begun        time.Time // when the current attempt was claimed
+	Begun        time.Time // when it was claimed; of an unsure one, when the attempt in doubt was
 	First        string    // receipt of part 0, for later parts
 	Receipt      string    // of a sent one
 	Words        string    // what became of the last attempt, for people

@@ -32,10 +32,14 @@ func addDeliveries(ctx context.Context, t *tx, id digest.DigestID, sub digest.Su
 // come, and those whose worker has been silent since stale, which come back as
 // unsure. A part waits until the ones before it are sent. Several processes may
 // claim at once; each delivery goes to one of them.
+//
+// While a delivery is in sending, not_before is when it was claimed. begun moves only
+// with a claim of a pending one: of an unsure one it stays where the doubt began,
+// which is from when on the platform must be searched.
 func (db *DB) Claim(ctx context.Context, now, stale time.Time, limit int) ([]digest.Delivery, error) {
 	var out []digest.Delivery
 	err := db.update(ctx, "claiming deliveries", func(t *tx) error {
-		open, err := readDeliveries(ctx, t, `WHERE (state IN ('pending', 'unsure') AND not_before <= $1 OR state = 'sending' AND begun <= $2)
+		open, err := readDeliveries(ctx, t, `WHERE (state IN ('pending', 'unsure') AND not_before <= $1 OR state = 'sending' AND not_before <= $2)
 			AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.digest = deliveries.digest AND e.part < deliveries.part AND e.state <> 'sent')
 			ORDER BY not_before, digest, part LIMIT $3`, millis(now), millis(stale), 20*limit)
 		if err != nil {
@@ -46,8 +50,8 @@ func (db *DB) Claim(ctx context.Context, now, stale time.Time, limit int) ([]dig
 			if taken[d.To] || len(out) == limit {
 				continue
 			}
-			r, err := t.exec(ctx, "UPDATE deliveries SET state = 'sending', attempt = attempt + 1, begun = $3 WHERE id = $1 AND attempt = $2 AND state IN ('pending', 'unsure', 'sending')",
-				string(d.ID), d.Attempt, millis(now))
+			r, err := t.exec(ctx, `UPDATE deliveries SET state = 'sending', attempt = attempt + 1, begun = CASE state WHEN 'pending' THEN $3 ELSE begun END, not_before = $3
+				WHERE id = $1 AND attempt = $2 AND state IN ('pending', 'unsure', 'sending')`, string(d.ID), d.Attempt, millis(now))
 			if err != nil {
 				return err
 			}
@@ -62,10 +66,11 @@ func (db *DB) Claim(ctx context.Context, now, stale time.Time, limit int) ([]dig
 					return err
 				}
 			}
-			if d.State == digest.Sending {
-				d.State = digest.Unsure
-			} else {
+			switch d.State {
+			case digest.Pending:
 				d.Begun = now
+			case digest.Sending:
+				d.State = digest.Unsure
 			}
 			d.Attempt++
 			taken[d.To] = true
@@ -74,6 +79,21 @@ func (db *DB) Claim(ctx context.Context, now, stale time.Time, limit int) ([]dig
 		return nil
 	})
 	return out, err
+}
+
+// Again notes, before the fact, that an attempt posts a delivery that may stand there
+// already. ok is false if the delivery has been claimed again since, or is settled.
+func (db *DB) Again(ctx context.Context, id digest.DeliveryID, attempt int) (ok bool, err error) {
+	err = db.update(ctx, "noting a second post of delivery "+string(id), func(t *tx) error {
+		r, err := t.exec(ctx, "UPDATE deliveries SET resent = 1 WHERE id = $1 AND attempt = $2 AND state = 'sending'", string(id), attempt)
+		if err != nil {
+			return err
+		}
+		n, err := r.RowsAffected()
+		ok = n == 1
+		return err
+	})
+	return ok, err
 }
 
 // Settle stores the outcome of an attempt. If the delivery has been claimed again
@@ -133,11 +153,13 @@ func (db *DB) Delivery(ctx context.Context, id digest.DeliveryID) (digest.Delive
 	return out[0], nil
 }
 
-// Requeue makes a dead or unsure delivery pending again (retry), or a delivery that
-// is not sent dead (cancel). [ErrNotFound] if its state does not allow it.
+// Requeue lets a delivery that is not sent go out at once (retry), or makes it dead
+// (cancel). A dead one that was tried before comes back as unsure: it may stand there.
+// [ErrNotFound] if its state does not allow it.
 func (db *DB) Requeue(ctx context.Context, id digest.DeliveryID, retry bool) error {
 	if retry {
-		return db.one(ctx, "retrying delivery "+string(id), "UPDATE deliveries SET state = CASE state WHEN 'dead' THEN 'unsure' ELSE state END, not_before = 0, attempt = attempt + 1 WHERE id = $1 AND state IN ('dead', 'unsure', 'pending')", string(id))
+		return db.one(ctx, "retrying delivery "+string(id), `UPDATE deliveries SET state = CASE WHEN state <> 'dead' THEN state WHEN begun = 0 THEN 'pending' ELSE 'unsure' END,
+			not_before = 0, attempt = attempt + 1 WHERE id = $1 AND state IN ('dead', 'unsure', 'pending')`, string(id))
 	}
 	return db.one(ctx, "canceling delivery "+string(id), "UPDATE deliveries SET state = 'dead', attempt = attempt + 1, words = 'canceled' WHERE id = $1 AND state IN ('pending', 'unsure', 'sending')", string(id))
 }
