@@ -53,24 +53,35 @@ func (db *DB) PutSettings(ctx context.Context, of digest.Destination, s digest.S
 	})
 }
 
+// currently selects the id that the work of a row of table has now: it may have been
+// found to be another since the row was written.
+func currently(table string) string {
+	return "COALESCE((SELECT m.work FROM moved m WHERE m.id = " + table + ".work), " + table + ".work)"
+}
+
+// allOf selects every id that the work $1 goes by.
+const allOf = `(SELECT $1 UNION SELECT work FROM moved WHERE id = $1
+	UNION SELECT id FROM moved WHERE work = COALESCE((SELECT m.work FROM moved m WHERE m.id = $1), $1))`
+
 // Vote keeps a person's latest word on a work in a channel: 1 useful, -1 not, and 0
 // takes it back.
 func (db *DB) Vote(ctx context.Context, in digest.Destination, person string, work digest.WorkID, value int, at time.Time) error {
 	return db.update(ctx, "voting", func(t *tx) error {
-		if value == 0 {
-			_, err := t.exec(ctx, "DELETE FROM votes WHERE place = $1 AND person = $2 AND work = $3", clean(placeOf(in)), clean(person), string(work))
+		// A word on a work that was merged into this one was a word on this one.
+		_, err := t.exec(ctx, "DELETE FROM votes WHERE place = $2 AND person = $3 AND work IN "+allOf, string(work), clean(placeOf(in)), clean(person))
+		if err != nil || value == 0 {
 			return err
 		}
-		_, err := t.exec(ctx, `INSERT INTO votes (place, person, work, value, at) VALUES ($1, $2, $3, $4, $5)
+		_, err = t.exec(ctx, `INSERT INTO votes (place, person, work, value, at) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (place, person, work) DO UPDATE SET value = excluded.value, at = excluded.at`, clean(placeOf(in)), clean(person), string(work), value, millis(at))
 		return err
 	})
 }
 
-// Votes returns a channel's votes by work: useful, and not.
+// Votes returns a channel's votes by work, as it is now: useful, and not.
 func (db *DB) Votes(ctx context.Context, in digest.Destination) (map[digest.WorkID][2]int, error) {
 	out := map[digest.WorkID][2]int{}
-	err := each(ctx, db, "SELECT work, value, COUNT(*) FROM votes WHERE place = $1 GROUP BY work, value", []any{clean(placeOf(in))}, func(r *sql.Rows) error {
+	err := each(ctx, db, "SELECT "+currently("votes")+", value, COUNT(*) FROM votes WHERE place = $1 GROUP BY 1, 2", []any{clean(placeOf(in))}, func(r *sql.Rows) error {
 		var work digest.WorkID
 		var value, n int
 		if err := r.Scan(&work, &value, &n); err != nil {
@@ -91,13 +102,14 @@ func (db *DB) Votes(ctx context.Context, in digest.Destination) (map[digest.Work
 	return out, nil
 }
 
-// Save puts a work on a person's list, or takes it off.
+// Save puts a work on a person's list, or takes it off, under whichever id it was
+// put there.
 func (db *DB) Save(ctx context.Context, in digest.Destination, person string, work digest.WorkID, on bool, at time.Time) error {
 	in.Channel = person
 	return db.update(ctx, "saving a work", func(t *tx) error {
-		text, args := "DELETE FROM saved WHERE person = $1 AND work = $2", []any{clean(placeOf(in)), string(work)}
+		text, args := "DELETE FROM saved WHERE person = $2 AND work IN "+allOf, []any{string(work), clean(placeOf(in))}
 		if on {
-			text, args = "INSERT INTO saved (person, work, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", append(args, millis(at))
+			text, args = "INSERT INTO saved (work, person, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", append(args, millis(at))
 		}
 		_, err := t.exec(ctx, text, args...)
 		return err
@@ -105,13 +117,14 @@ func (db *DB) Save(ctx context.Context, in digest.Destination, person string, wo
 }
 
 // Saved returns a person's list, latest first, at most a hundred works. A work that
-// was merged with another comes as the one it is now.
+// was merged with another comes as the one it is now, and once.
 func (db *DB) Saved(ctx context.Context, in digest.Destination, person string) ([]digest.Work, error) {
 	in.Channel = person
 	var ids []digest.WorkID
-	err := each(ctx, db, "SELECT work FROM saved WHERE person = $1 ORDER BY at DESC, work LIMIT 100", []any{clean(placeOf(in))}, func(r *sql.Rows) error {
+	err := each(ctx, db, "SELECT "+currently("saved")+", MAX(at) FROM saved WHERE person = $1 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100", []any{clean(placeOf(in))}, func(r *sql.Rows) error {
 		var id digest.WorkID
-		err := r.Scan(&id)
+		var at int64
+		err := r.Scan(&id, &at)
 		ids = append(ids, id)
 		return err
 	})
