@@ -209,3 +209,46 @@ func BenchmarkPull(b *testing.B) {
 		server.Close()
 	}
 }
+
+// BenchmarkListing measures one listing of arXiv's with 2,000 entries from the wire
+// to the index: parse, refine, tag, identify, store.
+//
+//	go test ./cmd/seedcorn -run - -bench Listing -benchtime 3x
+func BenchmarkListing(b *testing.B) {
+	r := rand.New(rand.NewPCG(5, 5))
+	var doc bytes.Buffer
+	doc.WriteString(`<?xml version="1.0"?><rss version="2.0" xmlns:arxiv="http://arxiv.org/schemas/atom" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><title>cs.CL updates on arXiv.org</title>`)
+	for i := range 2000 {
+		id := fmt.Sprintf("2611.%05d", i+1)
+		fmt.Fprintf(&doc, `<item><title>%s %d</title><link>https://arxiv.org/abs/%s</link><description>arXiv:%sv1 Announce Type: new Abstract: %s. Code is available at https://github.com/lab%d/repo%d.</description><guid isPermaLink="false">oai:arXiv.org:%sv1</guid><category>cs.CL</category><pubDate>Fri, 20 Nov 2026 00:00:00 -0500</pubDate><arxiv:announce_type>new</arxiv:announce_type><dc:rights>http://creativecommons.org/licenses/by/4.0/</dc:rights><dc:creator>A. Author, B. Author</dc:creator></item>`,
+			prose(r, 9), i, id, id, prose(r, 170), i%50, i, id)
+	}
+	doc.WriteString(`</channel></rss>`)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/rss+xml")
+		_, _ = w.Write(doc.Bytes())
+	}))
+	defer server.Close()
+	a := &app{in: strings.NewReader(""), out: io.Discard, errs: io.Discard, now: time.Now}
+	source := feeds.Source{ID: "arxiv:cs.CL", Kind: feeds.KindArXiv, URL: server.URL, Title: "arXiv cs.CL"}
+	b.SetBytes(int64(doc.Len()))
+	for b.Loop() {
+		b.StopTimer()
+		w, err := a.openWith(b.Context(), demoConfig(server.URL, filepath.Join(b.TempDir(), "bench.db")))
+		if err != nil {
+			b.Fatal(err)
+		}
+		w.manners = time.Millisecond
+		if err := w.db.PutSource(b.Context(), source); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		round, err := w.pullAll(b.Context(), []feeds.Source{source}, func(string) {})
+		if err != nil || round.Works != 2000 {
+			b.Fatalf("%v, %+v", err, round)
+		}
+		b.StopTimer()
+		_ = w.close()
+		b.StartTimer()
+	}
+}
