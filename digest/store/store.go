@@ -127,12 +127,14 @@ func openSQLite(ctx context.Context, path string, o options) (*DB, error) {
 	}
 	// Pragmas go into the name, so that every connection of a pool has them.
 	dsn := func(more ...string) string {
-		q := url.Values{"_txlock": {"immediate"}}
+		// The driver sets pragmas in the order of the alphabet, and _journal_mode after
+		// them: the log would fix the size of pages, which must come first.
+		q := url.Values{"_txlock": {"immediate"}, "_journal_mode": {"WAL"}}
 		for _, p := range append([]string{
 			fmt.Sprintf("busy_timeout(%d)", o.busy.Milliseconds()),
-			// Most rows have two or three kilobytes: a page of four holds one, of eight three.
+			// Most rows have two or three kilobytes, and a page of four wastes what is left.
 			"page_size(8192)",
-			"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)", "temp_store(MEMORY)",
+			"synchronous(NORMAL)", "foreign_keys(1)", "temp_store(MEMORY)",
 		}, append(more, o.pragmas...)...) {
 			q.Add("_pragma", p)
 		}
