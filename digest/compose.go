@@ -148,22 +148,28 @@ func Compose(plan Plan, works []Work, now time.Time) Digest {
 	for _, s := range plan.Sources {
 		names[s.ID] = s.Title
 	}
-	byKey := map[SectionKey][]Story{}
+	byKey, total := map[SectionKey][]Story{}, map[SectionKey]int{}
+	// Only what is shown is worded; what is beyond it is counted.
+	tell := func(key SectionKey, w Work, changes []Event) {
+		if total[key]++; total[key] > mostOf(key) {
+			return
+		}
+		s := story(w, plan, names)
+		s.Changes = changes
+		byKey[key] = append(byKey[key], s)
+	}
 	var fresh []Work
 	labs, countries, sources := map[string]bool{}, map[feeds.Country]bool{}, map[feeds.SourceID]bool{}
 	for _, w := range works {
 		changed := changesIn(w, plan.Period)
 		if len(changed) > 0 {
-			s := story(w, plan, names)
-			s.Changes = changed
-			byKey[SectionRelicensed] = append(byKey[SectionRelicensed], s)
+			tell(SectionRelicensed, w, changed)
 		}
 		if !plan.Period.Contains(w.First) {
 			continue
 		}
 		fresh = append(fresh, w)
-		key := section(w)
-		byKey[key] = append(byKey[key], story(w, plan, names))
+		tell(section(w), w, nil)
 		if w.Openness.Open() {
 			d.Numbers.Open++
 		}
@@ -194,11 +200,7 @@ func Compose(plan Plan, works []Work, now time.Time) Digest {
 		if len(stories) == 0 {
 			continue
 		}
-		sec := Section{Key: s.key, Title: s.title, Blurb: s.blurb, Stories: stories}
-		if len(stories) > s.most {
-			sec.Stories, sec.More = stories[:s.most], len(stories)-s.most
-		}
-		d.Sections = append(d.Sections, sec)
+		d.Sections = append(d.Sections, Section{Key: s.key, Title: s.title, Blurb: s.blurb, Stories: stories, More: total[s.key] - len(stories)})
 	}
 	if plan.Counting.Rule == "" {
 		plan.Counting = Counting{Rule: RuleShare, View: feeds.ViewHome}
@@ -208,6 +210,16 @@ func Compose(plan Plan, works []Work, now time.Time) Digest {
 	d.Small.Rule, d.Small.Registry = plan.Counting.Rule.Explain(), plan.Registry
 	smallPrint(&d.Small, plan)
 	return d
+}
+
+// mostOf is how many stories a section shows.
+func mostOf(key SectionKey) int {
+	for _, s := range sections {
+		if s.key == key {
+			return s.most
+		}
+	}
+	return 0
 }
 
 func smallPrint(s *SmallPrint, plan Plan) {
