@@ -67,10 +67,20 @@ func (e *Editions) Run(ctx context.Context, now time.Time) (int, error) {
 	return done, errors.Join(faults...)
 }
 
-func (e *Editions) one(ctx context.Context, sub digest.Subscription, now time.Time) (bool, error) {
+func (e *Editions) one(ctx context.Context, sub digest.Subscription, now time.Time) (said bool, err error) {
+	// A subscription that cannot be served is tried again later, or it would be due at
+	// every ring; and its owner can read why.
+	later := func(why string, err error) (bool, error) {
+		return false, errors.Join(err, e.Ledger.Postpone(ctx, sub.ID, now.Add(blindRetry), why))
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			said, err = later("could not be composed", fmt.Errorf("composing panicked: %v", r))
+		}
+	}()
 	cadence, err := ParseCadence(sub.Cadence, sub.Zone)
 	if err != nil {
-		return false, err
+		return later("its cadence cannot be read: "+err.Error(), err)
 	}
 	period, missed := Owed(sub, cadence, now)
 	next := cadence.Next(now)
@@ -80,14 +90,14 @@ func (e *Editions) one(ctx context.Context, sub digest.Subscription, now time.Ti
 	}
 	d, err := e.Compose(ctx, sub, period, missed)
 	if err != nil {
-		return false, errors.Join(err, e.Ledger.Postpone(ctx, sub.ID, now.Add(blindRetry), "could not be composed: "+err.Error()))
+		return later("could not be composed: "+err.Error(), err)
 	}
 	if d.Small.Looked == 0 && len(d.Sections) == 0 {
-		return false, e.Ledger.Postpone(ctx, sub.ID, now.Add(blindRetry), "no source could be read; trying again")
+		return later("no source could be read; trying again", nil)
 	}
 	parts, err := e.Render(sub, d)
 	if err != nil {
-		return false, errors.Join(err, e.Ledger.Postpone(ctx, sub.ID, now.Add(blindRetry), "could not be rendered: "+err.Error()))
+		return later("could not be rendered: "+err.Error(), err)
 	}
 	_, err = e.Ledger.SaveDigest(ctx, sub, d, next, parts...)
 	if errors.Is(err, digest.ErrSaid) {

@@ -1,0 +1,275 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"seedcorn/digest"
+)
+
+// A ledger keeps subscriptions in memory, by the promises of [Ledger].
+type ledger struct {
+	subs  []digest.Subscription
+	said  []string // "s1 16 Nov 09:00 – 23 Nov 09:00, 2 parts"
+	fails error
+}
+
+func (l *ledger) DueSubscriptions(_ context.Context, now time.Time) (due []digest.Subscription, err error) {
+	for _, s := range l.subs {
+		if !s.Next.After(now) && !s.PausedUntil.After(now) {
+			due = append(due, s)
+		}
+	}
+	return due, l.fails
+}
+
+func (l *ledger) SaveDigest(_ context.Context, sub digest.Subscription, d digest.Digest, next time.Time, parts ...digest.Part) (digest.DigestID, error) {
+	s := l.get(sub.ID)
+	if !s.Cursor.Equal(sub.Cursor) {
+		return "", fmt.Errorf("saving: %w", digest.ErrSaid)
+	}
+	const at = "2 Jan 15:04"
+	line := fmt.Sprintf("%s %s – %s, %d parts", sub.ID, d.Period.From.Format(at), d.Period.To.Format(at), len(parts))
+	if d.Merged > 1 {
+		line += fmt.Sprintf(", %d merged", d.Merged)
+	}
+	l.said = append(l.said, line)
+	s.Cursor, s.Next = d.Period.To, next
+	return "d", nil
+}
+
+func (l *ledger) Postpone(_ context.Context, id digest.SubscriptionID, next time.Time, result string) error {
+	s := l.get(id)
+	s.Next, s.LastResult = next, result
+	return nil
+}
+
+func (l *ledger) get(id digest.SubscriptionID) *digest.Subscription {
+	for i := range l.subs {
+		if l.subs[i].ID == id {
+			return &l.subs[i]
+		}
+	}
+	panic("no subscription " + id)
+}
+
+// noon is Monday 23 November 2026, twelve o'clock UTC.
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// weekly is due on Mondays at 9 UTC and was last served a week ago.
+func weekly(id digest.SubscriptionID) digest.Subscription {
+	at := noon.Add(-3 * time.Hour)
+	return digest.Subscription{ID: id, Cadence: "0 9 * * 1", Zone: "UTC", Cursor: at.AddDate(0, 0, -7), Next: at}
+}
+
+// press composes a digest of one story, unless a subscription's query is an order to
+// do otherwise.
+func press(l *ledger) *Editions {
+	return &Editions{
+		Ledger: l,
+		Compose: func(_ context.Context, sub digest.Subscription, p digest.Period, missed int) (digest.Digest, error) {
+			d := digest.Digest{Period: p, Merged: missed, Small: digest.SmallPrint{Looked: 3}, Sections: []digest.Section{{Stories: []digest.Story{{Title: "A"}}}}}
+			switch sub.Query {
+			case "fail":
+				return digest.Digest{}, errors.New("disk full")
+			case "panic":
+				panic("poison")
+			case "quiet":
+				d.Sections = nil
+			case "blind":
+				d.Sections, d.Small.Looked = nil, 0
+			}
+			return d, nil
+		},
+		Render: func(sub digest.Subscription, _ digest.Digest) ([]digest.Part, error) {
+			if sub.Query == "unrenderable" {
+				return nil, errors.New("no platform")
+			}
+			return make([]digest.Part, 2), nil
+		},
+	}
+}
+
+func TestEditions(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*digest.Subscription)
+		said   string // "" if nothing is
+		next   time.Time
+		result string // a part of the last result
+		err    string // a part of the error
+	}{
+		{name: "due", said: "s 16 Nov 09:00 – 23 Nov 09:00, 2 parts", next: noon.AddDate(0, 0, 7).Add(-3 * time.Hour)},
+		{
+			name: "not due", change: func(s *digest.Subscription) { s.Next = noon.Add(time.Minute) }, next: noon.Add(time.Minute),
+		},
+		{
+			name: "missed periods are one digest that says so", change: func(s *digest.Subscription) { s.Cursor = s.Cursor.AddDate(0, 0, -14) },
+			said: "s 2 Nov 09:00 – 23 Nov 09:00, 2 parts, 3 merged", next: noon.AddDate(0, 0, 7).Add(-3 * time.Hour),
+		},
+		{
+			name: "nothing new moves the cursor", change: func(s *digest.Subscription) { s.Query = "quiet" },
+			said: "s 16 Nov 09:00 – 23 Nov 09:00, 2 parts", next: noon.AddDate(0, 0, 7).Add(-3 * time.Hour),
+		},
+		{
+			name: "could not look leaves it", change: func(s *digest.Subscription) { s.Query = "blind" },
+			next: noon.Add(blindRetry), result: "no source could be read",
+		},
+		{
+			name: "could not be composed", change: func(s *digest.Subscription) { s.Query = "fail" },
+			next: noon.Add(blindRetry), result: "could not be composed: disk full", err: "subscription s: disk full",
+		},
+		{
+			name: "could not be rendered", change: func(s *digest.Subscription) { s.Query = "unrenderable" },
+			next: noon.Add(blindRetry), result: "could not be rendered: no platform", err: "subscription s: no platform",
+		},
+		{
+			name: "a panic", change: func(s *digest.Subscription) { s.Query = "panic" },
+			next: noon.Add(blindRetry), result: "could not be composed", err: "subscription s: composing panicked: poison",
+		},
+		{
+			name: "a bad cadence", change: func(s *digest.Subscription) { s.Cadence = "now and then" },
+			next: noon.Add(blindRetry), result: "cadence cannot be read", err: `parsing cadence "now and then"`,
+		},
+		{
+			name: "a bad zone", change: func(s *digest.Subscription) { s.Zone = "Mars/Olympus" },
+			next: noon.Add(blindRetry), result: "cadence cannot be read", err: "Mars/Olympus",
+		},
+		{
+			name: "the cadence was changed: not owed yet", change: func(s *digest.Subscription) { s.Cadence, s.LastResult = "0 9 * * 2", "7 works"; s.Cursor = noon.AddDate(0, 0, -5) },
+			next: noon.AddDate(0, 0, 1).Add(-3 * time.Hour), result: "7 works",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sub := weekly("s")
+			if tt.change != nil {
+				tt.change(&sub)
+			}
+			// One before and one after it, which it must not stop.
+			l := &ledger{subs: []digest.Subscription{weekly("before"), sub, weekly("after")}}
+			cursor := sub.Cursor
+			done, err := press(l).Run(t.Context(), noon)
+			var mine []string
+			for _, line := range l.said {
+				if strings.HasPrefix(line, "s ") {
+					mine = append(mine, line)
+				}
+			}
+			if got := strings.Join(mine, "; "); got != tt.said {
+				t.Errorf("said %q, want %q", got, tt.said)
+			}
+			if others := len(l.said) - len(mine); others != 2 || done != len(l.said) {
+				t.Errorf("%d others were served, %d counted; want 2, %d", others, done, len(l.said))
+			}
+			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("error %v, want one with %q", err, tt.err)
+			}
+			got := l.get("s")
+			if !got.Next.Equal(tt.next) || !strings.Contains(got.LastResult, tt.result) {
+				t.Errorf("next %v, result %q; want %v, %q", got.Next, got.LastResult, tt.next, tt.result)
+			}
+			if moved := !got.Cursor.Equal(cursor); moved != (tt.said != "") {
+				t.Errorf("cursor at %v, moved %v", got.Cursor, moved)
+			}
+			// The bell rings again at once: nothing is said twice, and nothing is tried
+			// again before its time.
+			before := len(l.said)
+			if again, err := press(l).Run(t.Context(), noon); again != 0 || err != nil || len(l.said) != before {
+				t.Errorf("at once again: %d, %v", again, err)
+			}
+		})
+	}
+}
+
+// Somebody else was faster between reading what is due and saving it.
+func TestEditionsSaidBySomebodyElse(t *testing.T) {
+	l := &ledger{subs: []digest.Subscription{weekly("s1"), weekly("s2")}}
+	e := press(l)
+	compose := e.Compose
+	e.Compose = func(ctx context.Context, sub digest.Subscription, p digest.Period, missed int) (digest.Digest, error) {
+		if sub.ID == "s1" {
+			l.get("s1").Cursor = p.To
+		}
+		return compose(ctx, sub, p, missed)
+	}
+	if done, err := e.Run(t.Context(), noon); done != 1 || err != nil || len(l.said) != 1 {
+		t.Errorf("%d done, %v, said %q; want the other one and no error", done, err, l.said)
+	}
+}
+
+func TestEditionsStops(t *testing.T) {
+	l := &ledger{subs: []digest.Subscription{weekly("s1"), weekly("s2")}}
+	ctx, cancel := context.WithCancel(t.Context())
+	e := press(l)
+	render := e.Render
+	e.Render = func(sub digest.Subscription, d digest.Digest) ([]digest.Part, error) {
+		cancel() // in the middle of the first
+		return render(sub, d)
+	}
+	if done, err := e.Run(ctx, noon); done != 1 || !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %d, %v, want the first one", done, err)
+	}
+	l.fails = errors.New("disk full")
+	if done, err := press(l).Run(t.Context(), noon); done != 0 || !errors.Is(err, l.fails) {
+		t.Errorf("a ledger that fails: %d, %v", done, err)
+	}
+}
+
+// Whatever the zone, and however irregularly the bell rings, periods follow one
+// another without an overlap and without a gap, and every due time is in one.
+func TestOwedLeavesNoGap(t *testing.T) {
+	zones := []string{"UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia", "America/Sao_Paulo", "Africa/Casablanca", "Asia/Kathmandu", "Pacific/Chatham"}
+	specs := []string{"0 9 * * 1", "30 2 * * *", "0 0 * * *", "0 9 1 * *", "15 7 * * 1,3", "59 23 * * 0", "0 */6 * * *"}
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, zone := range zones {
+		for _, spec := range specs {
+			c, err := ParseCadence(spec, zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Date(2011, 12, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.Int64N(int64(365 * 24 * time.Hour))))
+			sub := digest.Subscription{Cursor: began}
+			now, served, last := began, 0, time.Time{}
+			for range 60 {
+				now = now.Add(time.Duration(r.Int64N(int64(20 * 24 * time.Hour)))) // sometimes it is down for weeks
+				p, dues := Owed(sub, c, now)
+				if dues == 0 {
+					if !p.To.IsZero() || !c.Next(sub.Cursor).After(now) {
+						t.Fatalf("%s %s: nothing owed at %v although %v is due", zone, spec, now, c.Next(sub.Cursor))
+					}
+					continue
+				}
+				if !p.From.Equal(sub.Cursor) || !p.To.After(p.From) || p.To.After(now) || !c.Next(p.To).After(now) {
+					t.Fatalf("%s %s: at %v the period is %v – %v after a cursor of %v", zone, spec, now, p.From, p.To, sub.Cursor)
+				}
+				served += dues
+				sub.Cursor, last = p.To, now
+			}
+			// The same count as by going from one due time to the next.
+			want := 0
+			for at := c.Next(began); !at.After(last); at = c.Next(at) {
+				want++
+			}
+			if served != want {
+				t.Errorf("%s %s: %d due times in the periods, want %d", zone, spec, served, want)
+			}
+		}
+	}
+}
+
+// A cadence of every minute that was missed for years is caught up with in steps.
+func TestOwedIsBounded(t *testing.T) {
+	c, err := ParseCadence("* * * * *", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, dues := Owed(digest.Subscription{Cursor: noon.AddDate(-3, 0, 0)}, c, noon)
+	if want := 100_000; dues != want || p.To.Sub(p.From) != time.Duration(want)*time.Minute {
+		t.Errorf("%d due times over %v", dues, p.To.Sub(p.From))
+	}
+}
