@@ -141,7 +141,10 @@ func TestEditions(t *testing.T) {
 			next: noon.Add(blindRetry), result: "cadence cannot be read", err: "Mars/Olympus",
 		},
 		{
-			name: "the cadence was changed: not owed yet", change: func(s *digest.Subscription) { s.Cadence, s.LastResult = "0 9 * * 2", "7 works"; s.Cursor = noon.AddDate(0, 0, -5) },
+			name: "the cadence was changed: not owed yet", change: func(s *digest.Subscription) {
+				s.Cadence, s.LastResult = "0 9 * * 2", "7 works"
+				s.Cursor = noon.AddDate(0, 0, -5)
+			},
 			next: noon.AddDate(0, 0, 1).Add(-3 * time.Hour), result: "7 works",
 		},
 	} {
