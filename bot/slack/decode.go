@@ -49,6 +49,7 @@ type back struct {
 	thread    string
 	direct    bool
 	said      bool   // asked by a message: answered by one
+	inline    bool   // the acknowledgment may be the answer
 	hook      string // response_url
 	trigger   string // opens a modal, for three seconds
 	replace   bool   // the message that was clicked on may be replaced
@@ -181,7 +182,7 @@ func (a *Adapter) decodeCommand(id string, raw []byte) (ask, error) {
 	}
 	b := back{
 		workspace: either(c.TeamID, c.EnterpriseID), channel: c.ChannelID, user: c.UserID, hook: c.ResponseURL, trigger: c.TriggerID,
-		direct: isDirect(c.ChannelID) || c.ChannelName == directCommands,
+		direct: isDirect(c.ChannelID) || c.ChannelName == directCommands, inline: true,
 	}
 	return a.typed(id, unformat(c.Text), c.UserName, b), nil
 }

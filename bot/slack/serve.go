@@ -309,8 +309,8 @@ func (a *Adapter) reply(t *turn, q ask, r bot.Reply) {
 	hook := &hook{url: b.hook, born: time.Now(), public: r.Public && !b.direct}
 	for i, p := range parts {
 		replace := r.Replace && b.replace && i == 0
-		if len(parts) == 1 && !replace {
-			if body, err := hook.body(p, b.thread, false); err == nil && b.hook != "" && t.acknowledge(body) {
+		if len(parts) == 1 && b.inline {
+			if body, err := hook.body(p, "", false); err == nil && t.acknowledge(body) {
 				return
 			}
 		}
