@@ -45,6 +45,19 @@ type config struct {
 	OpenAlex    string `env:"OPENALEX_URL" envDefault:"https://api.openalex.org" help:"base URL of OpenAlex"`
 	OpenAlexKey secret `env:"OPENALEX_KEY" help:"OpenAlex key; without one OpenAlex is not asked"`
 
+	SlackBotToken      secret `env:"SLACK_BOT_TOKEN" help:"bot token of the app (xoxb-…); sets up Slack"`
+	SlackAppToken      secret `env:"SLACK_APP_TOKEN" help:"app token (xapp-…) for Socket Mode, which needs no public address"`
+	SlackSigningSecret secret `env:"SLACK_SIGNING_SECRET" help:"signing secret, for requests at /slack/ in place of Socket Mode"`
+	SlackURL           string `env:"SLACK_URL" envDefault:"https://slack.com/api/" help:"base URL of Slack's Web API"`
+	SlackUnfurl        bool   `env:"SLACK_UNFURL" help:"say what we know below links to arxiv.org and huggingface.co (true or false)"`
+
+	DiscordToken       secret   `env:"DISCORD_TOKEN" help:"token of the bot; sets up Discord"`
+	DiscordPublicKey   string   `env:"DISCORD_PUBLIC_KEY" help:"the application's public key, for interactions at /discord/ in place of the gateway"`
+	DiscordApplication string   `env:"DISCORD_APPLICATION_ID" help:"the application's id; asked of Discord if empty"`
+	DiscordGuilds      []string `env:"DISCORD_GUILDS" help:"ids of servers to register commands in at once, for development; everywhere if empty"`
+	DiscordURL         string   `env:"DISCORD_URL" envDefault:"https://discord.com/api/v10" help:"base URL of Discord's API"`
+	DiscordPublish     bool     `env:"DISCORD_PUBLISH" help:"publish digests in announcement channels (true or false)"`
+
 	Lookups bool   `env:"LOOKUPS" envDefault:"true" help:"look up affiliations and licenses that feeds do not carry (true or false)"`
 	Listen  string `env:"LISTEN" envDefault:"127.0.0.1:8080" help:"address of the health page"`
 
@@ -121,11 +134,22 @@ func loadConfig(environ []string) (config, error) {
 func (c *config) check() (faults []error) {
 	for _, v := range []struct{ name, url string }{
 		{"ARXIV_RSS_URL", c.ArXivRSS}, {"ARXIV_API_URL", c.ArXivAPI}, {"ARXIV_PAGES_URL", c.ArXivPages},
-		{"HUGGINGFACE_URL", c.HuggingFace}, {"GITHUB_URL", c.GitHub}, {"OPENALEX_URL", c.OpenAlex},
+		{"HUGGINGFACE_URL", c.HuggingFace}, {"GITHUB_URL", c.GitHub}, {"OPENALEX_URL", c.OpenAlex}, {"SLACK_URL", c.SlackURL}, {"DISCORD_URL", c.DiscordURL},
 	} {
 		if u, err := url.Parse(v.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			faults = append(faults, fmt.Errorf("%s%s: %q is not an http or https URL", prefix, v.name, v.url))
 		}
+	}
+	for _, t := range []struct {
+		name, begins string
+		value        secret
+	}{{"SLACK_BOT_TOKEN", "xoxb-", c.SlackBotToken}, {"SLACK_APP_TOKEN", "xapp-", c.SlackAppToken}} {
+		if t.value != "" && !strings.HasPrefix(t.value.reveal(), t.begins) {
+			faults = append(faults, fmt.Errorf("%s%s: such a token begins with %s", prefix, t.name, t.begins))
+		}
+	}
+	if c.SlackBotToken != "" && c.SlackAppToken == "" && c.SlackSigningSecret == "" {
+		faults = append(faults, fmt.Errorf("%sSLACK_BOT_TOKEN: without %sSLACK_APP_TOKEN or %sSLACK_SIGNING_SECRET nobody can ask anything", prefix, prefix, prefix))
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		faults = append(faults, fmt.Errorf("%sZONE: %q is not an IANA time zone such as Europe/Paris", prefix, c.Zone))

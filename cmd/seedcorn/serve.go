@@ -23,12 +23,6 @@ import (
 	"seedcorn/feeds"
 )
 
-// platforms are the places where people talk that are configured. The terminal
-// always is.
-func (a *app) platforms(*world) map[string]bot.Platform {
-	return map[string]bot.Platform{terminal.Name: a.terminal(nil)}
-}
-
 // terminal is the terminal as a platform.
 func (a *app) terminal(parse func(string) (string, map[string]string, error)) *terminal.Adapter {
 	return &terminal.Adapter{
@@ -66,9 +60,15 @@ func (a *app) serve(ctx context.Context, w *world) error {
 	if err != nil {
 		return hinted(fmt.Errorf("listening on %s: %w", w.cfg.Listen, err), "another seedcorn may be running; "+prefix+"LISTEN chooses another address")
 	}
-	platforms := a.platforms(w)
+	router := bot.NewRouter(desk{w, a.now}, w.log)
+	platforms, err := a.platforms(w, router)
+	if err != nil {
+		return err
+	}
 	var rung atomic.Int64 // Unix time of the last ring
-	server := &http.Server{Handler: healthPage(w, &rung), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	mux := healthPage(w, &rung)
+	platforms.mount(mux, router)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	w.log.Info("serving", "health", "http://"+listener.Addr().String()+"/healthz", "version", buildVersion())
@@ -81,57 +81,67 @@ func (a *app) serve(ctx context.Context, w *world) error {
 			stop()
 		}
 	}()
-	err = jobs.Bell{Every: "1m", Log: w.log}.Run(ctx, func(ctx context.Context) {
+	talking := platforms.talk(ctx, w, router)
+	// Two bells, so that a digest never waits for a slow source or a long look-up.
+	gathering := make(chan error, 1)
+	go func() {
+		gathering <- jobs.Bell{Every: "1m", Log: w.log}.Run(ctx, func(ctx context.Context) { a.gather(ctx, w) })
+	}()
+	err = jobs.Bell{Every: "20s", Log: w.log}.Run(ctx, func(ctx context.Context) {
 		rung.Store(a.now().Unix())
-		a.round(ctx, w, platforms)
+		a.publish(ctx, w, platforms)
 	})
+	err = errors.Join(err, <-gathering)
+	talking.Wait()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	w.log.Info("stopping")
 	return errors.Join(err, server.Shutdown(grace))
 }
 
-// round does all that is due now. Failures are logged: the next round finds what
-// was left undone.
-func (a *app) round(ctx context.Context, w *world, platforms map[string]bot.Platform) {
-	note := func(what string, err error) {
-		if err != nil && ctx.Err() == nil {
-			w.log.Error(what, "error", err)
-		}
+// note logs a failure: the next ring finds what was left undone.
+func (w *world) note(ctx context.Context, what string, err error) {
+	if err != nil && ctx.Err() == nil {
+		w.log.Error(what, "error", err)
 	}
+}
+
+// gather visits the sources that are due and asks what they did not say.
+func (a *app) gather(ctx context.Context, w *world) {
 	sources, err := w.db.DueSources(ctx, a.now())
-	note("finding due sources", err)
+	w.note(ctx, "finding due sources", err)
 	if len(sources) > 0 {
-		p, err := w.puller(ctx, nil)
-		if err == nil {
-			var r jobs.Round
-			r, err = p.Pull(ctx, sources)
-			w.log.Info("pulled", "sources", r.Sources, "unchanged", r.Unchanged, "failed", len(r.Failed), "items", r.Items, "works", r.Works, "changes", r.Changes)
-			for _, f := range r.Failed {
-				w.log.Warn("source not read", "source", f.Source.ID, "error", f.Err)
-			}
+		r, err := w.pullAll(ctx, sources, func(string) {})
+		w.note(ctx, "pulling", err)
+		w.log.Info("pulled", "sources", r.Sources, "unchanged", r.Unchanged, "failed", len(r.Failed), "items", r.Items, "works", r.Works, "changes", r.Changes)
+		for _, f := range r.Failed {
+			w.log.Warn("source not read", "source", f.Source.ID, "error", f.Err)
 		}
-		note("pulling", err)
 	}
+	asked := 0
 	if w.cfg.Lookups && ctx.Err() == nil {
-		n, err := w.lookUp(ctx, a.now(), lookupsPerRound, nil)
-		note("looking up", err)
-		if n > 0 {
-			w.log.Info("looked up", "questions", n)
+		asked, err = w.lookUp(ctx, a.now(), lookupsPerRound, nil)
+		w.note(ctx, "looking up", err)
+		if asked > 0 {
+			w.log.Info("looked up", "questions", asked)
 		}
 	}
-	_, err = w.editions(a, platforms).Run(ctx, a.now())
-	note("composing", err)
-	_, err = w.deliveries(a, platforms).Run(ctx)
-	note("delivering", err)
-	if len(sources) > 0 {
-		note("resting", w.db.Rest(ctx))
+	if len(sources)+asked > 0 {
+		w.note(ctx, "resting", w.db.Rest(ctx))
 		debug.FreeOSMemory() // a round takes many times what the wait for the next one needs
 	}
 }
 
+// publish composes the digests that are due and posts what is in the outbox.
+func (a *app) publish(ctx context.Context, w *world, platforms places) {
+	_, err := w.editions(a, platforms).Run(ctx, a.now())
+	w.note(ctx, "composing", err)
+	_, err = w.deliveries(a, platforms).Run(ctx)
+	w.note(ctx, "delivering", err)
+}
+
 // editions ties composing to the store and the platforms.
-func (w *world) editions(a *app, platforms map[string]bot.Platform) *jobs.Editions {
+func (w *world) editions(a *app, platforms places) *jobs.Editions {
 	return &jobs.Editions{
 		Ledger: w.db,
 		Compose: func(ctx context.Context, sub digest.Subscription, period digest.Period, missed int) (digest.Digest, error) {
@@ -155,7 +165,7 @@ func (w *world) editions(a *app, platforms map[string]bot.Platform) *jobs.Editio
 }
 
 // deliveries ties the outbox to the platforms.
-func (w *world) deliveries(a *app, platforms map[string]bot.Platform) *jobs.Deliveries {
+func (w *world) deliveries(a *app, platforms places) *jobs.Deliveries {
 	d := &jobs.Deliveries{
 		Outbox: w.db, Couriers: map[string]jobs.Courier{}, Now: a.now,
 		Note: func(d digest.Delivery, o digest.Outcome) {
@@ -308,7 +318,7 @@ func orWord(s, otherwise string) string {
 }
 
 // healthPage answers probes and people.
-func healthPage(w *world, rung *atomic.Int64) http.Handler {
+func healthPage(w *world, rung *atomic.Int64) *http.ServeMux {
 	mux := http.NewServeMux()
 	answer := func(rw http.ResponseWriter, status int, body map[string]any) {
 		rw.Header().Set("Content-Type", "application/json")

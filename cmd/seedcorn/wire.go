@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -38,6 +39,7 @@ type world struct {
 	zone   *time.Location
 
 	manners time.Duration // between requests to arXiv
+	tagging sync.Mutex    // guards tagger
 	tagger  *tag.Tagger   // built at first use: see tags
 }
 
@@ -187,6 +189,8 @@ func (w *world) collectors() map[feeds.SourceKind]feeds.Collector {
 // tags returns the tagger, which knows the registry and whatever organizations
 // were imported into the database.
 func (w *world) tags(ctx context.Context) (*tag.Tagger, error) {
+	w.tagging.Lock()
+	defer w.tagging.Unlock()
 	if w.tagger != nil {
 		return w.tagger, nil
 	}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seedcorn/bot"
+	"seedcorn/bot/discord"
+	"seedcorn/bot/slack"
+	"seedcorn/bot/terminal"
+)
+
+// places are the platforms that are configured, by name. The terminal always is.
+type places map[string]bot.Platform
+
+func (a *app) platforms(w *world, router *bot.Router) (places, error) {
+	p := places{terminal.Name: a.terminal(router.Parse)}
+	if s, err := w.slack(router); err != nil {
+		return nil, err
+	} else if s != nil {
+		p[slack.Name] = s
+	}
+	if d, err := w.discord(router); err != nil {
+		return nil, err
+	} else if d != nil {
+		p[discord.Name] = d
+	}
+	return p, nil
+}
+
+// slack returns Slack as a platform, nil if it is not configured.
+func (w *world) slack(router *bot.Router) (*slack.Adapter, error) {
+	if w.cfg.SlackBotToken == "" {
+		return nil, nil
+	}
+	return slack.New(slack.Options{
+		Tokens: slack.OneToken(w.cfg.SlackBotToken.reveal()), Parse: router.Parse, Log: w.log,
+		AppToken: slack.Secret(w.cfg.SlackAppToken.reveal()), SigningSecret: slack.Secret(w.cfg.SlackSigningSecret.reveal()),
+		API: w.cfg.SlackURL, Unfurl: w.cfg.SlackUnfurl,
+		Gone: func(_ context.Context, workspace, why string) {
+			w.log.Warn("workspace gone", "platform", slack.Name, "workspace", workspace, "why", why)
+		},
+	})
+}
+
+// discord returns Discord as a platform, nil if it is not configured.
+func (w *world) discord(router *bot.Router) (*discord.Adapter, error) {
+	if w.cfg.DiscordToken == "" {
+		return nil, nil
+	}
+	return discord.New(discord.Options{
+		Token: discord.Secret(w.cfg.DiscordToken.reveal()), PublicKey: w.cfg.DiscordPublicKey, ApplicationID: w.cfg.DiscordApplication,
+		Base: w.cfg.DiscordURL, HTTPOnly: w.cfg.DiscordPublicKey != "", Publish: w.cfg.DiscordPublish, Commands: router.Table(), Log: w.log,
+	})
+}
+
+// mount adds the platforms' ways in over HTTP.
+func (p places) mount(mux *http.ServeMux, h bot.Handler) {
+	if s, ok := p[slack.Name].(*slack.Adapter); ok {
+		mux.Handle("/slack/", s.Handler(h))
+	}
+	if d, ok := p[discord.Name].(*discord.Adapter); ok {
+		mux.Handle("POST /discord/interactions", d.Handler(h))
+	}
+}
+
+// reconnectAfter is how long to wait when a platform has let us go for good: its
+// token may be replaced meanwhile, and hammering it would not help.
+const reconnectAfter = 5 * time.Minute
+
+// talk listens on every platform but the terminal until ctx ends. A platform that
+// refuses us is named in the log and tried again later; the others go on.
+func (p places) talk(ctx context.Context, w *world, h bot.Handler) *sync.WaitGroup {
+	var all sync.WaitGroup
+	for name, platform := range p {
+		if name == terminal.Name {
+			continue
+		}
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if d, ok := platform.(*discord.Adapter); ok {
+					if changed, err := d.Register(ctx, w.cfg.DiscordGuilds...); err != nil {
+						w.log.Error("registering commands", "platform", name, "error", err)
+					} else if changed {
+						w.log.Info("commands registered", "platform", name)
+					}
+				}
+				if err := platform.Run(ctx, h); err != nil && ctx.Err() == nil {
+					w.log.Error("platform ended", "platform", name, "error", err, "again_in", reconnectAfter)
+				}
+				select {
+				case <-time.After(reconnectAfter):
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	return &all
+}
+
+func (a *app) manifestCommand() *cobra.Command {
+	c := &cobra.Command{Use: "manifest", Short: "what to give Slack or Discord to install the bot"}
+	var opt slack.ManifestOptions
+	forSlack := &cobra.Command{
+		Use: "slack", Short: "an app manifest (YAML), to be pasted at api.slack.com/apps under “From a manifest”", Args: cobra.NoArgs,
+		Example: "  seedcorn manifest slack\n  seedcorn manifest slack --url https://bot.example.org",
+		RunE: func(*cobra.Command, []string) error {
+			text, err := slack.Manifest(opt, bot.Commands())
+			if err != nil {
+				return usagef("--url https://…, the public address of /slack/", "%v", err)
+			}
+			_, err = a.out.Write(text)
+			return err
+		},
+	}
+	forSlack.Flags().StringVar(&opt.Name, "name", "Seedcorn", "name of the app")
+	forSlack.Flags().StringVar(&opt.URL, "url", "", "public address for requests; without it the app uses Socket Mode")
+	forSlack.Flags().BoolVar(&opt.Unfurl, "unfurl", false, "also say what we know below links")
+	forDiscord := &cobra.Command{
+		Use: "discord [APPLICATION-ID]", Short: "the invite links with the least permissions, and what each is for", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			id := ""
+			if len(args) > 0 {
+				id = args[0]
+			}
+			in := discord.Manifest(id)
+			fmt.Fprintf(a.out, "Add to a server:\n  %s\n\nAdd to your own account:\n  %s\n\nPermissions:\n", in.Server, in.Person)
+			for _, p := range in.Permissions {
+				fmt.Fprintf(a.out, "  %-26s %s\n", p.Name, p.Why)
+			}
+			return nil
+		},
+	}
+	c.AddCommand(forSlack, forDiscord)
+	return c
+}
+
+// A finding is one line of "seedcorn doctor".
+type finding struct {
+	what string
+	ok   bool
+	say  string
+	hint string
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "check the database, the sources, the tokens and the clock, and say what to do", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				bad := 0
+				for _, f := range a.diagnose(ctx, w) {
+					mark := "good"
+					if !f.ok {
+						mark = "BAD "
+						bad++
+					}
+					fmt.Fprintf(a.out, "%s  %-20s %s\n", mark, f.what, f.say)
+					if f.hint != "" {
+						fmt.Fprintf(a.out, "      hint: %s\n", f.hint)
+					}
+				}
+				if bad > 0 {
+					return fmt.Errorf("%d things are not well", bad)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) diagnose(ctx context.Context, w *world) []finding {
+	var out []finding
+	add := func(what string, err error, say, hint string) {
+		if err != nil {
+			out = append(out, finding{what, false, err.Error(), hint})
+			return
+		}
+		out = append(out, finding{what, true, say, ""})
+	}
+	stats, err := w.db.Stats(ctx)
+	add("database", err, fmt.Sprintf("%s: %d sources, %d works of %d entries, %d subscriptions, %d digests", w.db.Engine(), stats.Sources, stats.Works, stats.Items, stats.Subscriptions, stats.Digests), storeHint(err))
+	health, err := w.sourceHealth(ctx)
+	looked, broken := 0, 0
+	for _, h := range health {
+		if !h.LastLook.IsZero() && !h.Paused {
+			looked++
+		}
+		if h.Failures > 0 && !h.Paused {
+			broken++
+		}
+	}
+	switch {
+	case err == nil && len(health) == 0:
+		err = errors.New("there is none")
+	case err == nil && looked > 0 && broken == looked:
+		err = fmt.Errorf("none of %d can be read", looked)
+	}
+	add("sources", err, fmt.Sprintf("%d, of which %d were visited and %d could not be read", len(health), looked, broken), "seedcorn pull visits them, seedcorn sources check says what each answers")
+	dead, err := w.db.Deliveries(ctx, "dead", 1000)
+	if err == nil && len(dead) > 0 {
+		err = fmt.Errorf("%d messages were refused for ever", len(dead))
+	}
+	add("deliveries", err, "none is dead", "seedcorn deliveries list --state dead shows why; retry sends one again")
+	router := bot.NewRouter(desk{w, a.now}, w.log)
+	s, err := w.slack(router)
+	switch {
+	case err != nil:
+		add("slack", err, "", "check the "+prefix+"SLACK_… variables")
+	case s == nil:
+		add("slack", nil, "not configured: "+prefix+"SLACK_BOT_TOKEN is not set", "")
+	default:
+		for _, f := range s.Check(ctx, "", a.now) {
+			out = append(out, finding{"slack " + f.What, f.OK, f.Say, f.Hint})
+		}
+	}
+	d, err := w.discord(router)
+	switch {
+	case err != nil:
+		add("discord", err, "", "check the "+prefix+"DISCORD_… variables")
+	case d == nil:
+		add("discord", nil, "not configured: "+prefix+"DISCORD_TOKEN is not set", "")
+	default:
+		for _, f := range d.Check(ctx) {
+			out = append(out, finding{"discord " + f.What, f.OK, f.Say, f.Hint})
+		}
+	}
+	return out
+}
