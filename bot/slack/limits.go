@@ -23,7 +23,6 @@ const (
 	maxHeader = 150
 	// https://docs.slack.dev/reference/block-kit/blocks/section-block
 	maxSection = 3000
-	maxFields  = 10
 	maxField   = 2000
 	// https://docs.slack.dev/reference/block-kit/blocks/context-block
 	maxContext = 10

@@ -86,7 +86,7 @@ func Manifest(opt ManifestOptions, table []bot.Command) ([]byte, error) {
 	y.line(2, "messages_tab_enabled: true")
 	y.line(2, "messages_tab_read_only_enabled: false")
 	y.line(1, "bot_user:")
-	y.pair(2, "display_name", opt.Name)
+	y.pair(2, "display_name", slug(opt.Name))
 	y.line(2, "always_online: true")
 	y.line(1, "shortcuts:")
 	y.shortcut("What is this?", "message", shortcutWhat, "Lab, country and license of the research that a message links to")
@@ -141,6 +141,19 @@ func Manifest(opt ManifestOptions, table []bot.Command) ([]byte, error) {
 	y.line(1, fmt.Sprintf("socket_mode_enabled: %t", opt.URL == ""))
 	y.line(1, "token_rotation_enabled: false")
 	return []byte(y.b.String()), nil
+}
+
+// slug is a name of the letters that a bot user's may have: a-z, 0-9, -, _ and .
+// (https://docs.slack.dev/reference/app-manifest#bot_user).
+func slug(name string) string {
+	out := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_', r == '.':
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name))
+	return either(strings.Trim(clip(out, 80), "-…"), "seedcorn")
 }
 
 // usageHint is what Slack shows beside the command while one types it; it shows

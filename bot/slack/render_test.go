@@ -27,8 +27,10 @@ func everything() message.Document {
 		Who:  []message.Who{{Lab: "WordLab", Country: "FR", Flag: "🇫🇷", Place: "France"}, {Lab: "Second", Country: "CN", Flag: "🇨🇳", Place: "China"}},
 		Also: []message.Link{{Name: "weights", URL: "https://example.org/weights"}, {Name: "code", URL: "https://example.org/code"}},
 		Actions: []message.Action{
-			{Label: "Why?", Command: "why w0123456789"}, {Label: "Save", Command: "save w0123456789"},
-			{Label: "Useful", Command: "vote w0123456789 value:useful"}, {Label: "Not useful", Command: "vote w0123456789 value:not-useful"},
+			{Label: "Why?", Command: "why w0123456789"},
+			{Label: "Save", Command: "save w0123456789"},
+			{Label: "Useful", Command: "vote w0123456789 value:useful"},
+			{Label: "Not useful", Command: "vote w0123456789 value:not-useful"},
 		},
 	}
 	oneButton := message.Story{

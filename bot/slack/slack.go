@@ -135,6 +135,8 @@ type Adapter struct {
 	direct memory[string]     // channel of direct messages, by workspace and user
 	typing memory[string]     // what was last typed into a form, by view
 	tasks  sync.WaitGroup     // answers under way
+
+	helloWithin time.Duration
 }
 
 var _ bot.Platform = (*Adapter)(nil)
@@ -157,7 +159,7 @@ func New(opt Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Adapter{opt: opt, api: c, log: opt.Log, seen: newSeen()}, nil
+	return &Adapter{opt: opt, api: c, log: opt.Log, seen: newSeen(), helloWithin: helloWithin}, nil
 }
 
 // Name implements [bot.Platform].

@@ -96,7 +96,7 @@ func (a *Adapter) connect(ctx context.Context, h bot.Handler) error {
 	ended := make(chan error, 1)
 	go func() { ended <- client.RunContext(ctx) }()
 
-	watch := time.NewTimer(helloWithin)
+	watch := time.NewTimer(a.helloWithin)
 	watch.Stop()
 	defer watch.Stop()
 	under := make(chan struct{}, maxUnder)
@@ -112,7 +112,7 @@ func (a *Adapter) connect(ctx context.Context, h bot.Handler) error {
 		case ev := <-client.Events:
 			switch ev.Type {
 			case socketmode.EventTypeConnected:
-				watch.Reset(helloWithin)
+				watch.Reset(a.helloWithin)
 			case socketmode.EventTypeHello:
 				watch.Stop()
 				a.log.Info("connected", "platform", Name)

@@ -335,6 +335,35 @@ func TestSocketRefused(t *testing.T) {
 	}
 }
 
+// A connection that never says hello is given up for another one.
+func TestSocketSilence(t *testing.T) {
+	f := newSocketFake(t)
+	a, logs := newAdapter(t, newFake(t), func(o *Options) {
+		o.AppToken, o.API, o.HTTP = "xapp-test", f.srv.URL+"/api/", &http.Client{Timeout: time.Second}
+	})
+	a.helloWithin = 50 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx, &echo{}) }()
+	silent := f.conn()
+	c := f.conn()
+	c.hello()
+	c.command("e1", "help")
+	c.ack(t)
+	select {
+	case <-silent.gone:
+	case <-time.After(5 * time.Second):
+		t.Error("the silent connection is still open")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if !strings.Contains(logs.String(), errSilent.Error()) {
+		t.Error("nothing in the log")
+	}
+}
+
 // A fault of Slack's is waited out.
 func TestSocketComesBack(t *testing.T) {
 	f := newSocketFake(t)
