@@ -140,7 +140,7 @@ type Plan struct {
 }
 
 // Compose makes the digest of works, which the caller has selected and put in
-// order: a work belongs to the period if it became public in it, or if its license
+// order: a work belongs to the period if it became news in it, or if its license
 // changed in it. The same arguments always give the same digest.
 func Compose(plan Plan, works []Work, now time.Time) Digest {
 	d := Digest{Title: plan.Title, Query: plan.Query, Period: plan.Period, Composed: now.UTC(), Merged: plan.Merged}
@@ -165,7 +165,7 @@ func Compose(plan Plan, works []Work, now time.Time) Digest {
 		if len(changed) > 0 {
 			tell(SectionRelicensed, w, changed)
 		}
-		if !plan.Period.Contains(w.First) {
+		if !plan.Period.Contains(w.News) {
 			continue
 		}
 		fresh = append(fresh, w)

@@ -22,6 +22,7 @@ func piece(n int, o feeds.Openness, badge feeds.ArtifactKind, labs ...feeds.Attr
 	w := made(o, labs...)
 	w.ID, w.Title, w.URL = WorkID(fmt.Sprintf("w%010d", n)), fmt.Sprintf("Work number %d", n), fmt.Sprintf("https://example.org/%d", n)
 	w.First, w.Badge = january.Add(time.Duration(n)*time.Minute), badge
+	w.News = w.First
 	w.Places = []Place{{Source: "feed:x", Kind: feeds.ItemPost, URL: w.URL, Date: w.First}}
 	return w
 }
@@ -41,6 +42,7 @@ func TestComposeSections(t *testing.T) {
 	paper.Places[0].Kind = feeds.ItemPaper
 	relicensed := piece(7, feeds.OpenWeights, feeds.Weights)
 	relicensed.First = january.AddDate(0, -6, 0)
+	relicensed.News = relicensed.First
 	relicensed.Events = []Event{{At: january.AddDate(0, 0, 2), Kind: EventRelicensed, From: "X (restricted)", To: "MIT (open-weights)", Detail: "weights"}}
 	earlier := relicensed
 	earlier.ID, earlier.Events = "w0000000008", []Event{{At: january.AddDate(0, 0, -1), Kind: EventRelicensed}}

@@ -60,9 +60,12 @@ type Work struct {
 	Title   string         `json:"title"`
 	Summary string         `json:"summary,omitempty"`
 	URL     string         `json:"url"`
-	First   time.Time      `json:"first"`             // when it first became public, as far as we know
-	Last    time.Time      `json:"last"`              // the latest event: an entry, a revision, a new license
-	Version int            `json:"version,omitempty"` // arXiv's latest
+	First   time.Time      `json:"first"` // when it first became public, as far as we know
+	// News is when it became news to us; later than First only where a source told us
+	// late. A digest is made of what became news in its period.
+	News    time.Time `json:"news"`
+	Last    time.Time `json:"last"`              // the latest event: an entry, a revision, a new license
+	Version int       `json:"version,omitempty"` // arXiv's latest
 	feeds.Tags
 	Categories []string    `json:"categories,omitempty"`
 	Keys       []feeds.Key `json:"keys,omitempty"`

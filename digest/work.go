@@ -46,6 +46,9 @@ func Fold(entries []Entry, corrections []Correction, events []Event) Work {
 	for _, e := range entries {
 		it := e.Item
 		if it.Kind != feeds.ItemLookup {
+			if n := it.News(); w.News.IsZero() || n.Before(w.News) {
+				w.News = n
+			}
 			if w.Summary == "" {
 				w.Summary = it.Summary
 			}
@@ -71,6 +74,9 @@ func Fold(entries []Entry, corrections []Correction, events []Event) Work {
 		for _, a := range e.Tags.Artifacts {
 			artifacts = addArtifact(artifacts, a)
 		}
+	}
+	if w.News.Before(w.First) {
+		w.News = w.First
 	}
 	slices.SortStableFunc(artifacts, func(a, b feeds.ArtifactTag) int { return artifactOrder(a.Kind) - artifactOrder(b.Kind) })
 	w.Tags = tag.Summarize(settle(labs), artifacts, nil)

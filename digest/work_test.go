@@ -202,3 +202,27 @@ func FuzzSentence(f *testing.F) {
 		}
 	})
 }
+
+// A work is news when the first of its entries is: on its date, or, where a source
+// that we read told us late, when it told us.
+func TestNews(t *testing.T) {
+	day := func(n int) time.Time { return january.AddDate(0, 0, n) }
+	e := func(id feeds.ItemID, published, seen time.Time, backfill bool) Entry {
+		return Entry{Item: feeds.Item{ID: id, Published: published, Seen: seen, Backfill: backfill, Kind: feeds.ItemPost}}
+	}
+	for _, tt := range []struct {
+		name    string
+		entries []Entry
+		want    time.Time
+	}{
+		{"seen at once", []Entry{e("a", day(0), day(0).Add(20*time.Minute), false)}, day(0)},
+		{"the source was broken for three days", []Entry{e("a", day(0), day(3), false)}, day(3)},
+		{"there before we first looked", []Entry{e("a", day(0), day(3), true)}, day(0)},
+		{"an old post in a feed that we read", []Entry{e("a", day(-400), day(3), false)}, day(-400)},
+		{"told late by one source and in time by another", []Entry{e("a", day(0), day(5), false), e("b", day(1), day(1), false)}, day(1)},
+	} {
+		if w := Fold(tt.entries, nil, nil); !w.News.Equal(tt.want) {
+			t.Errorf("%s: news at %v, want %v", tt.name, w.News, tt.want)
+		}
+	}
+}

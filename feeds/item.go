@@ -57,7 +57,10 @@ type Item struct {
 	Published time.Time // UTC; zero if the feed gave no believable date
 	Updated   time.Time // UTC; zero if unknown
 	Seen      time.Time // when we first fetched it; the date of last resort
-	Authors   []string
+	// Backfill is set on what the first visit to a source brought: it was there before
+	// we looked, and is no news of today.
+	Backfill bool `json:",omitempty"`
+	Authors  []string
 	// Affiliations are strings as printed, in the authors' order, first author's first.
 	Affiliations []string
 	Emails       []string // addresses or bare domains, as printed on the paper
@@ -78,6 +81,24 @@ func (it Item) Date() time.Time {
 		}
 	}
 	return it.Seen
+}
+
+// When an item counts as news: an item that we saw later than this after its date was
+// discovered late, and one that is older than maxLate is old, whenever we saw it.
+const (
+	promptly = time.Hour
+	maxLate  = 45 * 24 * time.Hour
+)
+
+// News is when an item became news to us: its date, or, where a source that we read
+// told us late (it was broken, it was slow, it was not there yet), the moment we saw
+// it. So no item falls between two digests because its own day's was out already.
+func (it Item) News() time.Time {
+	d := it.Date()
+	if late := it.Seen.Sub(d); !it.Backfill && late > promptly && late <= maxLate {
+		return it.Seen
+	}
+	return d
 }
 
 // Believable reports whether a feed's date t can be true for an item seen at

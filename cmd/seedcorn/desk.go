@@ -84,13 +84,13 @@ func (d desk) Balance(ctx context.Context, text string, p digest.Period, how dig
 	return d.balance(ctx, p, q, how)
 }
 
-// balance counts the works that became public in a period and match.
+// balance counts the works that became news in a period and match.
 func (w *world) balance(ctx context.Context, p digest.Period, q query.Query, how digest.Counting) (digest.Balance, error) {
 	works, err := w.db.WorksIn(ctx, p, q)
 	if err != nil {
 		return digest.Balance{}, fmt.Errorf("counting: %w", err)
 	}
-	works = slices.DeleteFunc(works, func(x digest.Work) bool { return !p.Contains(x.First) })
+	works = slices.DeleteFunc(works, func(x digest.Work) bool { return !p.Contains(x.News) })
 	b := digest.Count(works, how)
 	b.Registry = w.reg.Version()
 	return b, nil

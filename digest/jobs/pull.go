@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -179,6 +180,7 @@ func (p *Puller) visit(ctx context.Context, src feeds.Source) outcome {
 	if err != nil {
 		return fail(fmt.Errorf("reading the state of %s: %w", src.ID, err))
 	}
+	first := reflect.ValueOf(state).IsZero()
 	pull, err := collect(ctx, collector, src, state)
 	if err != nil {
 		return fail(err)
@@ -198,6 +200,7 @@ func (p *Puller) visit(ctx context.Context, src feeds.Source) outcome {
 		if it.Seen.IsZero() {
 			it.Seen = now
 		}
+		it.Backfill = first
 		if it.Publisher == "" && src.Official {
 			it.Publisher = src.Lab
 		}

@@ -160,8 +160,8 @@ func (db *DB) bySearchID(ctx context.Context, ids []int64, match func(digest.Wor
 	})
 }
 
-// WorksIn returns the works that match a query and either became public in a period
-// or had a license change in it, newest first: what a digest of the period is made of.
+// WorksIn returns the works that match a query and either became news in a period or
+// had a license change in it, newest first: what a digest of the period is made of.
 func (db *DB) WorksIn(ctx context.Context, p digest.Period, q query.Query) ([]digest.Work, error) {
 	doing := "reading the works of a period"
 	s := db.scan(q.Compile())
@@ -169,7 +169,7 @@ func (db *DB) WorksIn(ctx context.Context, p digest.Period, q query.Query) ([]di
 	s.below = min(s.below, startID(ceilMillis(p.To)))
 	var found []foundWork
 	match := func(w digest.Work) bool { return q.Match(digest.SubjectOf(w)) }
-	inPeriod := func(w digest.Work) bool { return p.Contains(w.First) && (s.plan.Exact || match(w)) }
+	inPeriod := func(w digest.Work) bool { return p.Contains(w.News) && (s.plan.Exact || match(w)) }
 	for {
 		const n = 500
 		ids, err := db.engine.hits(ctx, db, s, n)
@@ -186,8 +186,9 @@ func (db *DB) WorksIn(ctx context.Context, p digest.Period, q query.Query) ([]di
 		}
 	}
 	var changed []int64
-	err := each(ctx, db, `SELECT DISTINCT w.search_id FROM events e LEFT JOIN moved m ON m.id = e.work JOIN works w ON w.id = COALESCE(m.work, e.work)
-		WHERE e.kind = 'relicensed' AND e.at >= $1 AND e.at < $2`, []any{ceilMillis(p.From), ceilMillis(p.To)}, func(r *sql.Rows) error {
+	err := each(ctx, db, `SELECT w.search_id FROM events e LEFT JOIN moved m ON m.id = e.work JOIN works w ON w.id = COALESCE(m.work, e.work)
+		WHERE e.kind = 'relicensed' AND e.at >= $1 AND e.at < $2
+		UNION SELECT w.search_id FROM late l JOIN works w ON w.id = l.work WHERE l.news >= $1 AND l.news < $2`, []any{ceilMillis(p.From), ceilMillis(p.To)}, func(r *sql.Rows) error {
 		var id int64
 		err := r.Scan(&id)
 		if !slices.ContainsFunc(found, func(f foundWork) bool { return f.id == id }) {

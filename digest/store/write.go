@@ -62,6 +62,9 @@ func (d *desk) save(ctx context.Context, e engine) error {
 	if err := d.saveWorks(ctx, live, ids); err != nil {
 		return err
 	}
+	if err := d.saveLate(ctx, live); err != nil {
+		return err
+	}
 	if err := d.saveKeys(ctx, live); err != nil {
 		return err
 	}
@@ -219,6 +222,24 @@ func (d *desk) saveWorks(ctx context.Context, works []*draft, ids map[digest.Wor
 			}
 			return []any{string(w.id), ids[w.id], w.body, w.tally}
 		}), failed)
+}
+
+// saveLate notes works that became news later than they became public, and forgets
+// those that no longer did: an earlier entry was found.
+func (d *desk) saveLate(ctx context.Context, works []*draft) error {
+	var late []*draft
+	for _, w := range works {
+		switch {
+		case w.work.News.After(w.work.First):
+			late = append(late, w)
+		case w.stored != nil:
+			if _, err := d.t.exec(ctx, "DELETE FROM late WHERE work = $1", string(w.id)); err != nil {
+				return err
+			}
+		}
+	}
+	return bulk(ctx, d.t, "INSERT INTO late (work, news) VALUES", "($,$)", " ON CONFLICT (work) DO UPDATE SET news = excluded.news", late,
+		func(w *draft) []any { return []any{string(w.id), millis(w.work.News)} })
 }
 
 // saveKeys writes the difference between the keys works had and have.
