@@ -29,6 +29,7 @@ type callError struct {
 	Method string
 	Code   string        // Slack's own word: "channel_not_found"; "" if it said none
 	Needed string        // the scope that was missing
+	Detail string        // what blocks.validate found
 	Status int           // of HTTP; 0 without an answer
 	After  time.Duration // Retry-After
 	Left   bool          // the request may have reached Slack
@@ -37,6 +38,8 @@ type callError struct {
 
 func (e *callError) Error() string {
 	switch {
+	case e.Code != "" && e.Detail != "":
+		return fmt.Sprintf("calling %s: %s: %s", e.Method, e.Code, e.Detail)
 	case e.Code != "" && e.Needed != "":
 		return fmt.Sprintf("calling %s: %s (needs %s)", e.Method, e.Code, e.Needed)
 	case e.Code != "":
@@ -111,11 +114,24 @@ func (c *api) call(ctx context.Context, token, method string, args, out any) (ht
 		Error  string `json:"error"`
 		Needed string `json:"needed"`
 	}
+	var faults struct {
+		Errors []struct {
+			Pointer string `json:"pointer"`
+			Message string `json:"message"`
+		} `json:"errors"`
+	}
 	if err := json.Unmarshal(raw, &said); err != nil || said.OK == nil {
 		return fail(callError{Err: fmt.Errorf("HTTP status %d without an answer of the API", resp.StatusCode)})
 	}
+	// An ok with another status is no answer of the API's.
 	if !*said.OK || resp.StatusCode/100 != 2 {
-		return fail(callError{Code: said.Error, Needed: said.Needed})
+		e := callError{Code: said.Error, Needed: said.Needed}
+		if json.Unmarshal(raw, &faults) == nil { // other methods' errors are of other forms
+			for _, f := range faults.Errors {
+				e.Detail += fmt.Sprintf("at %s: %s; ", clip(tidy(f.Pointer), 80), clip(tidy(f.Message), 200))
+			}
+		}
+		return fail(e)
 	}
 	if out != nil {
 		if err := json.Unmarshal(raw, out); err != nil {

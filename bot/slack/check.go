@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"seedcorn/bot"
 )
 
 // A Finding is one thing that a check looked at.
@@ -54,6 +56,24 @@ func (a *Adapter) Check(ctx context.Context, workspace string, now func() time.T
 		add("requests", true, "", "signed requests are expected at /slack/commands, /slack/interactive and /slack/events")
 	default:
 		add("way in", false, "give Seedcorn an app token (xapp-…) for Socket Mode, or the signing secret for requests over HTTP", "nothing can be asked: there is neither an app token nor a signing secret")
+	}
+	return out
+}
+
+// CheckLive has Slack look at messages without posting them
+// (https://docs.slack.dev/reference/methods/blocks.validate), one finding for each.
+func (a *Adapter) CheckLive(ctx context.Context, workspace string, parts []bot.Part) []Finding {
+	token, err := a.opt.Tokens.Token(ctx, workspace)
+	if err != nil {
+		return []Finding{{What: "messages", Say: err.Error(), Hint: "install the app in the workspace"}}
+	}
+	var out []Finding
+	for i, p := range parts {
+		x := Finding{What: fmt.Sprintf("message %d of %d", i+1, len(parts)), OK: true, Say: "Slack takes it"}
+		if _, err := a.api.call(ctx, token, "blocks.validate", map[string]string{"message": string(p.Payload)}, nil); err != nil {
+			x.OK, x.Say, x.Hint = false, err.Error(), hintOf(err, "this is a fault of ours: please report it with this line")
+		}
+		out = append(out, x)
 	}
 	return out
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"seedcorn/bot"
 )
 
 func TestCheck(t *testing.T) {
@@ -71,4 +73,23 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%+v", x)
 		}
 	})
+}
+
+func TestCheckLive(t *testing.T) {
+	f := newFake(t)
+	n := 0
+	f.on("blocks.validate", func(c call) (*http.Response, error) {
+		if faults, _ := validMessage([]byte(c.str("message"))); len(faults) > 0 {
+			t.Errorf("asked about %q", faults)
+		}
+		if n++; n == 2 {
+			return response(200, `{"ok":false,"error":"invalid_message","errors":[{"pointer":"/blocks/0/text","code":"failed_constraint","message":"must be less than 151 characters"}]}`), nil
+		}
+		return response(200, `{"ok":true}`), nil
+	})
+	a, _ := newAdapter(t, f, nil)
+	got := a.CheckLive(t.Context(), "T1", []bot.Part{onePart(t), onePart(t), onePart(t)})
+	if len(got) != 3 || !got[0].OK || got[1].OK || !got[2].OK || !strings.Contains(got[1].Say, "/blocks/0/text") {
+		t.Errorf("%+v", got)
+	}
 }

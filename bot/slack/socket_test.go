@@ -114,11 +114,16 @@ func (c *socketConn) read(r *bufio.Reader) {
 		for i := range body {
 			body[i] ^= mask[i%4]
 		}
-		if head[0]&0x0f == 1 {
+		switch head[0] & 0x0f {
+		case 1:
 			var a socketAck
 			if json.Unmarshal(body, &a) == nil {
 				c.acks <- a
 			}
+		case 8: // a close frame is answered by one, and that is the end
+			c.frame(8, string(body))
+			c.c.Close()
+			return
 		}
 	}
 }
