@@ -1,0 +1,243 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"seedcorn/bot"
+	"seedcorn/digest"
+)
+
+const (
+	feedWorks = 50
+	feedMost  = 200
+)
+
+// The parts of an Atom feed that we write. https://www.rfc-editor.org/rfc/rfc4287
+type (
+	atomFeed struct {
+		XMLName   xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
+		ID        string      `xml:"id"`
+		Title     string      `xml:"title"`
+		Subtitle  string      `xml:"subtitle,omitempty"`
+		Updated   string      `xml:"updated"`
+		Links     []atomLink  `xml:"link"`
+		Generator string      `xml:"generator"`
+		Entries   []atomEntry `xml:"entry"`
+	}
+	atomLink struct {
+		Rel  string `xml:"rel,attr"`
+		Type string `xml:"type,attr,omitempty"`
+		Href string `xml:"href,attr"`
+	}
+	atomEntry struct {
+		ID         string         `xml:"id"`
+		Title      string         `xml:"title"`
+		Updated    string         `xml:"updated"`
+		Published  string         `xml:"published"`
+		Authors    []atomPerson   `xml:"author"`
+		Links      []atomLink     `xml:"link"`
+		Categories []atomCategory `xml:"category"`
+		Summary    string         `xml:"summary"` // plain text, the default type
+	}
+	atomPerson struct {
+		Name string `xml:"name"`
+	}
+	atomCategory struct {
+		Term   string `xml:"term,attr"`
+		Scheme string `xml:"scheme,attr,omitempty"`
+	}
+)
+
+// feedTitle names a feed by its query.
+func (s *site) feedTitle(text string) string {
+	if text == "" {
+		return s.Title + ": all works"
+	}
+	return s.Title + ": " + tidy(text)
+}
+
+// unnamed is the author of a work of no lab that is known: Atom wants one.
+const unnamed = "lab not known"
+
+func authors(w digest.Work) []string {
+	var out []string
+	for _, a := range w.Labs {
+		if a.Counts() && a.Name != "" {
+			out = append(out, tidy(a.Name))
+		}
+	}
+	if len(out) == 0 {
+		return []string{unnamed}
+	}
+	return out
+}
+
+// synopsis is a work in a few lines of plain text.
+func synopsis(w digest.Work) string {
+	st := bot.Story(digest.StoryOf(w))
+	var who []string
+	for _, x := range st.Who {
+		if x.Place != "" {
+			who = append(who, x.Lab+" ("+x.Place+")")
+		} else {
+			who = append(who, x.Lab)
+		}
+	}
+	line := cmp.Or(strings.Join(who, ", "), unnamed) + ". " + st.Badge
+	if st.Caution != "" {
+		line += " (" + st.Caution + ")"
+	}
+	line += "."
+	for _, more := range []string{st.Note, st.Line} {
+		if more != "" {
+			line += "\n" + more
+		}
+	}
+	return strings.Map(func(r rune) rune { // line breaks are ours
+		if r == 0 {
+			return -1
+		}
+		return r
+	}, line)
+}
+
+// updated is when the newest thing in a feed happened. A feed without entries
+// says the day, so that it stays the same for a reader who comes back.
+func (s *site) updated(works []digest.Work) time.Time {
+	var last time.Time
+	for _, w := range works {
+		last = latestOf(last, changed(w))
+	}
+	if last.IsZero() {
+		last = s.Now().UTC().Truncate(24 * time.Hour)
+	}
+	return last
+}
+
+func changed(w digest.Work) time.Time { return latestOf(w.First, w.Last) }
+
+func latestOf(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func (s *site) atom(r *http.Request) (reply, error) {
+	f, bad, err := s.find(r, feedWorks, feedMost)
+	if bad != nil || err != nil {
+		return deref(bad), err
+	}
+	self := s.absolute(r, withQuery("/feed.atom", "q", f.Text))
+	feed := atomFeed{
+		ID: self, Title: s.feedTitle(f.Text), Subtitle: "AI research with the country of the lab and the openness of the license", Updated: stamp(s.updated(f.Works)), Generator: "Seedcorn",
+		Links: []atomLink{{"self", "application/atom+xml", self}, {"alternate", "text/html", s.absolute(r, searchFor(f.Text))}},
+	}
+	if f.Next != "" {
+		feed.Links = append(feed.Links, atomLink{"next", "application/atom+xml", f.Next}) // https://www.rfc-editor.org/rfc/rfc5005
+	}
+	for _, w := range f.Works {
+		page := s.absolute(r, pathTo("work", w.ID))
+		e := atomEntry{
+			ID: page, Title: tidy(w.Title), Updated: stamp(changed(w)), Published: stamp(w.First), Summary: synopsis(w),
+			Links: []atomLink{{"alternate", "text/html", page}},
+		}
+		if u := webURL(w.URL); u != "" {
+			e.Links = append(e.Links, atomLink{Rel: "related", Href: u})
+		}
+		for _, a := range authors(w) {
+			e.Authors = append(e.Authors, atomPerson{a})
+		}
+		for _, t := range tagsOf(w) {
+			e.Categories = append(e.Categories, atomCategory{Term: t})
+		}
+		feed.Entries = append(feed.Entries, e)
+	}
+	var b bytes.Buffer
+	b.WriteString(xml.Header)
+	enc := xml.NewEncoder(&b)
+	enc.Indent("", " ")
+	if err := enc.Encode(feed); err != nil {
+		return reply{}, fmt.Errorf("writing Atom: %w", err)
+	}
+	return reply{kind: "application/atom+xml; charset=utf-8", body: b.Bytes()}, nil
+}
+
+// tagsOf are the tags of a work as the query language writes them.
+func tagsOf(w digest.Work) []string {
+	tags := []string{"openness:" + w.Openness.String(), "kind:" + string(w.Kind)}
+	for _, c := range w.Countries {
+		tags = append(tags, "country:"+string(c))
+	}
+	for _, a := range w.Labs {
+		if a.Counts() && a.Lab != "" {
+			tags = append(tags, "lab:"+string(a.Lab))
+		}
+	}
+	for _, c := range w.Categories {
+		tags = append(tags, "category:"+tidy(c))
+	}
+	return tags
+}
+
+// A JSON Feed. https://www.jsonfeed.org/version/1.1/
+type (
+	jsonFeed struct {
+		Version     string     `json:"version"`
+		Title       string     `json:"title"`
+		HomePageURL string     `json:"home_page_url"`
+		FeedURL     string     `json:"feed_url"`
+		Description string     `json:"description"`
+		NextURL     string     `json:"next_url,omitempty"`
+		Items       []jsonItem `json:"items"`
+	}
+	jsonItem struct {
+		ID          string       `json:"id"`
+		URL         string       `json:"url"`
+		ExternalURL string       `json:"external_url,omitempty"`
+		Title       string       `json:"title"`
+		ContentText string       `json:"content_text"`
+		Published   string       `json:"date_published"`
+		Modified    string       `json:"date_modified"`
+		Authors     []jsonAuthor `json:"authors"`
+		Tags        []string     `json:"tags"`
+	}
+	jsonAuthor struct {
+		Name string `json:"name"`
+	}
+)
+
+func (s *site) jsonFeed(r *http.Request) (reply, error) {
+	f, bad, err := s.find(r, feedWorks, feedMost)
+	if bad != nil || err != nil {
+		return deref(bad), err
+	}
+	feed := jsonFeed{
+		Version: "https://jsonfeed.org/version/1.1", Title: s.feedTitle(f.Text), HomePageURL: s.absolute(r, searchFor(f.Text)),
+		FeedURL: s.absolute(r, withQuery("/feed.json", "q", f.Text)), Description: "AI research with the country of the lab and the openness of the license",
+		NextURL: f.Next, Items: []jsonItem{},
+	}
+	for _, w := range f.Works {
+		page := s.absolute(r, pathTo("work", w.ID))
+		it := jsonItem{
+			ID: page, URL: page, ExternalURL: webURL(w.URL), Title: tidy(w.Title), ContentText: synopsis(w),
+			Published: stamp(w.First), Modified: stamp(changed(w)), Tags: tagsOf(w),
+		}
+		for _, a := range authors(w) {
+			it.Authors = append(it.Authors, jsonAuthor{a})
+		}
+		feed.Items = append(feed.Items, it)
+	}
+	body, err := json.MarshalIndent(feed, "", " ")
+	if err != nil {
+		return reply{}, fmt.Errorf("writing a JSON feed: %w", err)
+	}
+	return reply{kind: "application/feed+json; charset=utf-8", body: body}, nil
+}

@@ -1,0 +1,492 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"seedcorn/bot"
+	"seedcorn/bot/message"
+	"seedcorn/digest"
+	"seedcorn/feeds"
+)
+
+// latest is how many works the page of a lab, a country or a license shows.
+const latest = 15
+
+// maxID is the longest id that is looked up, in bytes.
+const maxID = 200
+
+// byDefault is how the balance is counted unless one says otherwise.
+var byDefault = digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}
+
+// A reading is a document with the dates of its stories, and works below it.
+type reading struct {
+	Doc   message.Document
+	Dates map[string]time.Time
+	Also  []group // where to go on
+	Works *listing
+}
+
+// A group is a row of links.
+type group struct {
+	Name  string
+	Links []link
+}
+
+// A listing is works that match a query.
+type listing struct {
+	Title   string
+	Stories []storyView
+	Query   string // which works: to be searched and followed by
+	More    string // the page with the rest, "" if these are all
+	Empty   string // what to say if there are none
+}
+
+func (s *site) listing(title string, works []digest.Work) *listing {
+	l := &listing{Title: title}
+	for _, w := range works {
+		l.Stories = append(l.Stories, s.story(bot.Story(digest.StoryOf(shown(w))), w.First))
+	}
+	return l
+}
+
+func datesOf(d digest.Digest) map[string]time.Time {
+	dates := map[string]time.Time{}
+	for _, sec := range d.Sections {
+		for _, st := range sec.Stories {
+			dates[string(st.Work)] = st.Date
+		}
+	}
+	return dates
+}
+
+func (s *site) week(r *http.Request) (reply, error) {
+	d, err := s.weeks.get(r.Context(), "", s.Now(), func(ctx context.Context) (digest.Digest, error) {
+		now := s.Now()
+		return s.Press.Compose(ctx, "This week in open research", "", digest.Period{From: now.AddDate(0, 0, -7), To: now}, byDefault)
+	})
+	if err != nil {
+		return reply{}, fmt.Errorf("composing this week: %w", err)
+	}
+	return s.page("reading", 0, view{
+		Title: d.Title, Nav: "/", Feeds: true,
+		Body: reading{Doc: bot.Digest(d), Dates: datesOf(d)},
+	})
+}
+
+// maxEditions is how many past digests are listed.
+const maxEditions = 100
+
+func (s *site) digests(r *http.Request) (reply, error) {
+	if s.Archive == nil {
+		return s.nowhere(r)
+	}
+	editions, err := s.Archive.Digests(r.Context(), maxEditions)
+	if err != nil {
+		return reply{}, fmt.Errorf("listing digests: %w", err)
+	}
+	return s.page("digests", 0, view{Title: "Digests", Nav: "/digests", Body: editions})
+}
+
+func (s *site) digest(r *http.Request) (reply, error) {
+	id := r.PathValue("id")
+	if s.Archive == nil || !fit(id) {
+		return s.nowhere(r)
+	}
+	d, ok, err := s.Archive.Digest(r.Context(), digest.DigestID(id))
+	switch {
+	case err != nil:
+		return reply{}, fmt.Errorf("reading a digest: %w", err)
+	case !ok:
+		return reply{}, missing("There is no such digest", "It may have gone to one person only, or its address is not whole.", link{"All digests", "/digests"}, link{"This week", "/"})
+	}
+	return s.page("reading", 0, view{
+		Title: d.Title, Nav: "/digests", Feeds: true, Feed: d.Query,
+		Body: reading{Doc: bot.Digest(d), Dates: datesOf(d)},
+	})
+}
+
+// fit reports whether an id from a path may be looked up.
+func fit(id string) bool {
+	return id != "" && len(id) <= maxID && utf8.ValidString(id) && !strings.ContainsRune(id, 0)
+}
+
+func (s *site) work(r *http.Request) (reply, error) {
+	id := r.PathValue("id")
+	if !fit(id) {
+		return s.nowhere(r)
+	}
+	works, err := s.Library.FindWorks(r.Context(), id)
+	if err != nil {
+		return reply{}, fmt.Errorf("looking for a work: %w", err)
+	}
+	if i := slices.IndexFunc(works, func(w digest.Work) bool { return string(w.ID) == id }); i >= 0 {
+		works = works[i : i+1]
+	}
+	switch {
+	case len(works) == 0:
+		return reply{}, missing("There is no such work", "Its address may not be whole. Search finds works by words, labs and countries.", link{"Search", "/search"}, link{"This week", "/"})
+	case len(works) > 1:
+		var links []link
+		for _, w := range works {
+			links = append(links, link{w.Title, pathTo("work", w.ID)})
+		}
+		return reply{}, missing("Several works fit", "Which of these do you mean?", links...)
+	case string(works[0].ID) != id: // it was merged, or only the beginning was given
+		return reply{to: pathTo("work", works[0].ID)}, nil
+	}
+	w := shown(works[0])
+	corrections, err := s.Library.Corrections(r.Context(), w.ID)
+	if err != nil {
+		return reply{}, fmt.Errorf("reading corrections: %w", err)
+	}
+	looked, err := s.Library.LookedUp(r.Context(), w)
+	if err != nil {
+		return reply{}, fmt.Errorf("reading what was looked up: %w", err)
+	}
+	doc := bot.Why(w, corrections, looked)
+	doc.Blocks = slices.Insert(doc.Blocks, 1, message.Block(bot.Story(digest.StoryOf(w)))) // below the title
+	return s.page("work", 0, view{Title: w.Title, Body: workView{
+		reading: reading{Doc: doc, Also: s.around(w)}, Summary: w.Summary, Story: s.story(bot.Story(digest.StoryOf(w)), w.First), Work: w,
+	}})
+}
+
+// A workView is a work with everything that is known of it.
+type workView struct {
+	reading
+	Work    digest.Work
+	Story   storyView
+	Summary string
+}
+
+// Head is the document's first block, which the page words for itself.
+func (v workView) Head() message.Heading {
+	h, _ := v.Doc.Blocks[0].(message.Heading)
+	return h
+}
+
+// Rest is the document below its title and story.
+func (v workView) Rest() message.Document {
+	d := v.Doc
+	d.Blocks = d.Blocks[2:]
+	return d
+}
+
+// around are the pages that a work leads to.
+func (s *site) around(w digest.Work) []group {
+	var labs, countries, licenses, categories []link
+	add := func(to *[]link, l link) {
+		if !slices.Contains(*to, l) {
+			*to = append(*to, l)
+		}
+	}
+	for _, a := range w.Labs {
+		if l, ok := s.Registry.Lab(a.Lab); ok {
+			add(&labs, link{l.Name, pathTo("lab", l.ID)})
+		}
+		for _, c := range []feeds.Country{a.Home, a.Control} {
+			if c != "" {
+				add(&countries, link{s.Registry.CountryName(c), pathTo("country", c)})
+			}
+		}
+	}
+	for _, a := range w.Artifacts {
+		if l, ok := s.Registry.License(a.License); ok && a.License != "" {
+			add(&licenses, link{bot.LicenseName(l.ID), pathTo("license", l.ID)})
+		}
+	}
+	for _, c := range w.Categories {
+		add(&categories, link{c, "/search?" + choice{"category", c}.encode()})
+	}
+	return groups(group{"Labs", labs}, group{"Countries", countries}, group{"Licenses", licenses}, group{"Categories", categories})
+}
+
+func groups(gs ...group) []group {
+	return slices.DeleteFunc(gs, func(g group) bool { return len(g.Links) == 0 })
+}
+
+// newest lists the newest works that match a query made here.
+func (s *site) newest(ctx context.Context, title, text string) (*listing, error) {
+	q, err := s.Library.ParseQuery(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("reading our own query %q: %w", text, err)
+	}
+	works, more, err := s.Library.Search(ctx, q, latest, "")
+	if err != nil {
+		return nil, fmt.Errorf("searching %q: %w", text, err)
+	}
+	l := s.listing(title, works)
+	l.Query = text
+	if more != "" {
+		l.More = searchFor(text)
+	}
+	return l, nil
+}
+
+func (s *site) lab(r *http.Request) (reply, error) {
+	id := r.PathValue("id")
+	l, ok := s.Registry.Lab(feeds.LabID(id))
+	if !ok {
+		if found := s.Registry.Find(clipped(id)); len(found) == 1 {
+			return reply{to: pathTo("lab", found[0].ID)}, nil
+		}
+		return reply{}, missing("The registry has no such lab", "Works of labs that are not in it can be searched for.", link{"All labs", "/labs"}, link{"Search", "/search"})
+	}
+	now := l.At(time.Time{})
+	works, err := s.newest(r.Context(), "Latest works", "lab:"+quote(string(l.ID)))
+	if err != nil {
+		return reply{}, err
+	}
+	works.Empty = "We have seen no work of theirs yet."
+	countries := []link{{s.Registry.CountryName(now.Home), pathTo("country", now.Home)}}
+	if now.Control != now.Home {
+		countries = append(countries, link{s.Registry.CountryName(now.Control), pathTo("country", now.Control)})
+	}
+	var family []link
+	if p, ok := s.Registry.Lab(l.Parent); ok {
+		family = append(family, link{p.Name, pathTo("lab", p.ID)})
+	}
+	for _, other := range s.Registry.Labs() {
+		if l.ID != "" && other.Parent == l.ID {
+			family = append(family, link{other.Name, pathTo("lab", other.ID)})
+		}
+	}
+	return s.page("reading", 0, view{
+		Title: l.Name, Nav: "/labs", Feeds: true, Feed: works.Query,
+		Body: reading{Doc: bot.Lab(l), Works: works, Also: groups(group{"Countries", countries}, group{"Same house", family})},
+	})
+}
+
+// clipped is a stranger's word at a length that is worth looking up.
+func clipped(s string) string {
+	if !fit(s) {
+		return ""
+	}
+	return s
+}
+
+func (s *site) country(r *http.Request) (reply, error) {
+	id := r.PathValue("id")
+	c, ok := feeds.Country(strings.ToUpper(id)), true
+	if c != feeds.Nowhere && c != feeds.International {
+		c, ok = s.Registry.ParseCountry(clipped(id))
+	}
+	switch {
+	case !ok:
+		return reply{}, missing("There is no such country", "A code such as FR works, and so does an English name.", link{"Countries and labs", "/labs"}, link{"Balance", "/balance"})
+	case string(c) != id:
+		return reply{to: pathTo("country", c)}, nil
+	}
+	var labs []link
+	for _, l := range s.Registry.Labs() {
+		if l.At(time.Time{}).Home == c {
+			labs = append(labs, link{l.Name, pathTo("lab", l.ID)})
+		}
+	}
+	slices.SortFunc(labs, func(a, b link) int { return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	name := s.Registry.CountryName(c)
+	code := string(c)
+	if c == feeds.Nowhere {
+		code = "unknown"
+	}
+	works, err := s.newest(r.Context(), "Latest open works", "country:"+code+" openness>=open-weights")
+	if err != nil {
+		return reply{}, err
+	}
+	works.Empty = "We have seen no open work from there yet."
+	doc := message.Document{Blocks: []message.Block{
+		message.Heading{Level: 1, Text: strings.TrimSpace(s.Registry.CountryFlag(c) + " " + name), Note: count(len(labs), "lab") + " in the registry"},
+	}}
+	return s.page("reading", 0, view{
+		Title: name, Nav: "/labs", Feeds: true, Feed: works.Query,
+		Body: reading{Doc: doc, Works: works, Also: groups(
+			group{"All works", []link{{"open or not", "/search?" + choice{"country", code}.encode()}}}, group{"Labs", labs},
+		)},
+	})
+}
+
+func (s *site) license(r *http.Request) (reply, error) {
+	id := r.PathValue("id")
+	l, ok := s.Registry.License(clipped(id))
+	switch {
+	case !ok:
+		return reply{}, missing("The registry has no such license", "A license that is not known is never taken for one that it resembles.", link{"All licenses", "/licenses"})
+	case l.ID != id:
+		return reply{to: pathTo("license", l.ID)}, nil
+	}
+	works, err := s.newest(r.Context(), "Latest works under it", "license:"+quote(l.ID))
+	if err != nil {
+		return reply{}, err
+	}
+	works.Empty = "We have seen no work under it yet."
+	return s.page("reading", 0, view{
+		Title: l.Name, Nav: "/licenses", Feeds: true, Feed: works.Query,
+		Body: reading{Doc: bot.License(l), Works: works},
+	})
+}
+
+// A place is a country with its labs.
+type place struct {
+	Name, Flag string
+	Code       feeds.Country
+	Labs       []link
+}
+
+func (s *site) labs(*http.Request) (reply, error) {
+	by := map[feeds.Country]*place{}
+	var places []*place
+	for _, l := range s.Registry.Labs() {
+		c := cmp.Or(l.At(time.Time{}).Home, feeds.Nowhere)
+		p := by[c]
+		if p == nil {
+			p = &place{Name: s.Registry.CountryName(c), Flag: s.Registry.CountryFlag(c), Code: c}
+			by[c], places = p, append(places, p)
+		}
+		p.Labs = append(p.Labs, link{l.Name, pathTo("lab", l.ID)})
+	}
+	slices.SortFunc(places, func(a, b *place) int {
+		return cmp.Or(cmp.Compare(len(b.Labs), len(a.Labs)), cmp.Compare(a.Name, b.Name))
+	})
+	return s.page("labs", 0, view{Title: "Labs", Nav: "/labs", Body: map[string]any{"Places": places, "Version": s.Registry.Version()}})
+}
+
+// A licenseRow is a license in the list of all.
+type licenseRow struct {
+	Name, URL, Caution string
+	Weights            feeds.Openness
+	OSI                bool
+}
+
+func (s *site) licenses(*http.Request) (reply, error) {
+	var rows []licenseRow
+	for _, l := range s.Registry.Licenses() {
+		rows = append(rows, licenseRow{cmp.Or(l.Name, l.ID), pathTo("license", l.ID), bot.Caution(l.Flags), l.Class, l.OSI})
+	}
+	slices.SortStableFunc(rows, func(a, b licenseRow) int {
+		return cmp.Or(cmp.Compare(b.Weights, a.Weights), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)))
+	})
+	return s.page("licenses", 0, view{Title: "Licenses", Nav: "/licenses", Body: rows})
+}
+
+func (s *site) rules(*http.Request) (reply, error) {
+	return s.page("reading", 0, view{Title: "Rules", Nav: "/rules", Body: reading{Doc: bot.Rules()}})
+}
+
+// A sourceRow is a source in the list of all.
+type sourceRow struct {
+	Title, Kind, Country string
+	State                string // "fine", "trouble", "new", "paused", "gone"
+	Words                string
+	LastGood, LastItem   time.Time
+}
+
+func (s *site) health(ctx context.Context) ([]digest.SourceHealth, error) {
+	hs, err := s.healths.get(ctx, "", s.Now(), s.Press.Health)
+	if err != nil {
+		return nil, fmt.Errorf("reading the health of sources: %w", err)
+	}
+	return hs, nil
+}
+
+func (s *site) sources(r *http.Request) (reply, error) {
+	hs, err := s.health(r.Context())
+	if err != nil {
+		return reply{}, err
+	}
+	var rows []sourceRow
+	for _, h := range hs {
+		row := sourceRow{
+			Title: cmp.Or(h.Title, string(sourceName(h.ID))), Kind: string(h.Kind), Country: "many labs", LastGood: h.LastGood, LastItem: h.LastItem, State: "fine", Words: "answers",
+		}
+		if h.Country != "" {
+			row.Country = s.Registry.CountryName(h.Country)
+		}
+		switch {
+		case h.Gone:
+			row.State, row.Words = "gone", "gone: "+cmp.Or(h.Trouble, "no longer there")
+		case h.Paused:
+			row.State, row.Words = "paused", "paused by whoever runs this"
+		case h.Failures > 0:
+			row.State, row.Words = "trouble", fmt.Sprintf("%s; %s in a row", cmp.Or(h.Trouble, "could not be read"), count(h.Failures, "failed visit"))
+		case h.LastLook.IsZero():
+			row.State, row.Words = "new", "not visited yet"
+		}
+		rows = append(rows, row)
+	}
+	order := []string{"trouble", "gone", "fine", "new", "paused"}
+	slices.SortStableFunc(rows, func(a, b sourceRow) int {
+		return cmp.Or(cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State)), cmp.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)))
+	})
+	states := map[string]int{}
+	for _, state := range order {
+		states[state] = 0
+	}
+	for _, row := range rows {
+		states[row.State]++
+	}
+	return s.page("sources", 0, view{Title: "Sources", Nav: "/sources", Body: map[string]any{
+		"Rows": rows, "States": states, "Coverage": s.coverage(hs),
+	}})
+}
+
+// A coverageRow says how many sources there are for a country.
+type coverageRow struct {
+	Country string
+	Code    feeds.Country // "" for sources of many labs
+	Labs    int
+	Sources int
+}
+
+// coverage counts where we look: a ratio between countries is only as fair as
+// the list of places one looked at.
+func (s *site) coverage(hs []digest.SourceHealth) []coverageRow {
+	by := map[feeds.Country]*coverageRow{}
+	labs := map[feeds.LabID]bool{}
+	for _, h := range hs {
+		if h.Paused || h.Gone {
+			continue
+		}
+		c := by[h.Country]
+		if c == nil {
+			c = &coverageRow{Country: "many labs", Code: h.Country}
+			if h.Country != "" {
+				c.Country = s.Registry.CountryName(h.Country)
+			}
+			by[h.Country] = c
+		}
+		c.Sources++
+		if h.Lab != "" && !labs[h.Lab] {
+			labs[h.Lab] = true
+			c.Labs++
+		}
+	}
+	var out []coverageRow
+	for _, c := range by {
+		out = append(out, *c)
+	}
+	slices.SortFunc(out, func(a, b coverageRow) int {
+		return cmp.Or(cmp.Compare(b.Sources, a.Sources), cmp.Compare(a.Country, b.Country))
+	})
+	return out
+}
+
+func (s *site) opml(r *http.Request) (reply, error) {
+	if s.OPML == nil {
+		return s.nowhere(r)
+	}
+	var b strings.Builder
+	if err := s.OPML(r.Context(), &b); err != nil {
+		return reply{}, fmt.Errorf("writing the list of sources: %w", err)
+	}
+	return reply{kind: "text/x-opml; charset=utf-8", body: []byte(b.String()), save: "sources.opml"}, nil
+}
+
+func (s *site) nowhere(*http.Request) (reply, error) {
+	return reply{}, missing("There is nothing here", "The address may be wrong, or what stood here is gone.", link{"This week", "/"}, link{"Search", "/search"}, link{"Rules", "/rules"})
+}

@@ -1,0 +1,283 @@
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"seedcorn/bot/message"
+	"seedcorn/digest"
+	"seedcorn/feeds"
+)
+
+//go:embed page/*.html
+var pageFiles embed.FS
+
+var (
+	//go:embed page/style.css
+	styleCSS []byte
+	//go:embed page/icon.svg
+	iconSVG []byte
+)
+
+// A view is what a page is filled with.
+type view struct {
+	Title string // of this page
+	Nav   string // the entry of the navigation that it is under
+	Query string // stands in the search box
+	Feed  string // the query that the page can be followed by; see Feeds
+	Feeds bool   // it can be followed
+	Body  any
+
+	Site       string
+	Navigation []link
+	OPML       bool
+}
+
+// A box is the form to search with.
+type box struct {
+	Query   string
+	Choices []choice // kept when the words change
+	Wrong   bool
+}
+
+// A link is a place to go to.
+type link struct{ Name, URL string }
+
+var navigation = []link{
+	{"This week", "/"}, {"Search", "/search"}, {"Balance", "/balance"}, {"Labs", "/labs"}, {"Licenses", "/licenses"}, {"Sources", "/sources"}, {"Rules", "/rules"},
+}
+
+// asset serves a file that never changes under one address: the address carries
+// the hash of what it says.
+func asset(kind string, body []byte) handler {
+	return func(r *http.Request) (reply, error) {
+		out := reply{kind: kind, body: body}
+		if r.URL.Query().Get("v") == hashOf(body) {
+			out.cache = "public, max-age=31536000, immutable" // https://www.rfc-editor.org/rfc/rfc8246
+		}
+		return out, nil
+	}
+}
+
+func hashOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:6])
+}
+
+// page fills the template of that name.
+func (s *site) page(name string, status int, v view) (reply, error) {
+	v.Site, v.OPML, v.Navigation = s.Title, s.OPML != nil, navigation
+	if s.Archive != nil {
+		v.Navigation = slices.Insert(slices.Clone(navigation), 1, link{"Digests", "/digests"})
+	}
+	var b bytes.Buffer
+	if err := s.templates.ExecuteTemplate(&b, name, v); err != nil {
+		return reply{}, fmt.Errorf("filling the page %q: %w", name, err)
+	}
+	return reply{status: status, kind: "text/html; charset=utf-8", body: b.Bytes()}, nil
+}
+
+// pages are the templates, without what a site adds.
+var pages = template.Must(template.New("").Funcs(template.FuncMap{
+	"style":  func() string { return "/style.css?v=" + hashOf(styleCSS) },
+	"icon":   func() string { return "/icon.svg?v=" + hashOf(iconSVG) },
+	"web":    webURL,
+	"host":   hostOf,
+	"day":    day,
+	"stamp":  stamp,
+	"path":   pathTo,
+	"search": searchFor,
+	"text":   tidy,
+	"number": message.Number,
+	"count":  count,
+	"clip":   clip,
+	"follow": func(path, q string) string { return withQuery(path, "q", q) },
+	"box":    func(q string, cs []choice, wrong bool) box { return box{q, cs, wrong} },
+	// What follows needs a site's registry.
+	"blocks": func(message.Document, map[string]time.Time) (template.HTML, error) { return "", nil },
+	"story":  func(message.Story, time.Time) storyView { return storyView{} },
+}).ParseFS(pageFiles, "page/*.html"))
+
+// ownPages are the pages with the functions that look into the site's registry.
+func (s *site) ownPages() *template.Template {
+	t := template.Must(pages.Clone()) // fails only after a template was executed, and pages never is
+	return t.Funcs(template.FuncMap{"blocks": s.blocks, "story": s.story})
+}
+
+// blocks renders the blocks of a document, with the dates of its stories where
+// they are known.
+func (s *site) blocks(d message.Document, dates map[string]time.Time) (template.HTML, error) {
+	v := &blockWriter{site: s, dates: dates}
+	d.Visit(v)
+	return template.HTML(v.b.String()), v.err
+}
+
+// A blockWriter has a template for each block of a document: the set is sealed,
+// so a block that is forgotten here does not compile.
+type blockWriter struct {
+	site  *site
+	dates map[string]time.Time
+	b     bytes.Buffer
+	err   error
+}
+
+func (w *blockWriter) fill(name string, data any) {
+	if w.err == nil {
+		w.err = w.site.templates.ExecuteTemplate(&w.b, name, data)
+	}
+}
+
+func (w *blockWriter) Heading(h message.Heading)           { w.fill("heading", h) }
+func (w *blockWriter) Paragraph(p message.Paragraph)       { w.fill("paragraph", p) }
+func (w *blockWriter) List(l message.List)                 { w.fill("list", l) }
+func (w *blockWriter) Fields(f message.Fields)             { w.fill("fields", f) }
+func (w *blockWriter) SmallPrint(p message.SmallPrint)     { w.fill("small", p) }
+func (w *blockWriter) Rule(message.Rule)                   { w.fill("rule", nil) }
+func (w *blockWriter) Preformatted(p message.Preformatted) { w.fill("pre", p) }
+func (w *blockWriter) Story(s message.Story)               { w.fill("a story", w.site.story(s, w.dates[s.ID])) }
+func (w *blockWriter) Chart(c message.Chart)               { w.fill("a chart", chartOf(c)) }
+
+// Actions are commands to type elsewhere. Those that only look something up are
+// links here.
+func (w *blockWriter) Actions(a message.Actions) {
+	var links []link
+	var rest []message.Action
+	for _, it := range a.Items {
+		name, arg, _ := strings.Cut(it.Command, " ")
+		switch name {
+		case "why", "work":
+			links = append(links, link{it.Label, pathTo("work", arg)})
+		case "search", "preview":
+			links = append(links, link{it.Label, searchFor(arg)})
+		case "latest":
+			links = append(links, link{it.Label, "/"})
+		default:
+			rest = append(rest, it)
+		}
+	}
+	w.fill("actions", map[string]any{"Links": links, "Rest": rest})
+}
+
+// A storyView is a story with what its block leaves out.
+type storyView struct {
+	message.Story
+	Date time.Time
+	Who  []whoView
+}
+
+type whoView struct {
+	message.Who
+	ID feeds.LabID // "" where the registry has no such lab
+}
+
+func (s *site) story(m message.Story, date time.Time) storyView {
+	out := storyView{Story: m, Date: date}
+	out.Also = slices.Clone(m.Also)
+	for i, l := range out.Also { // a source without a title goes by its id
+		out.Also[i].Name = string(sourceName(feeds.SourceID(l.Name)))
+	}
+	for _, w := range m.Who {
+		v := whoView{Who: w}
+		if labs := s.Registry.Find(w.Lab); len(labs) == 1 && labs[0].Name == w.Lab {
+			v.ID = labs[0].ID
+		}
+		out.Who = append(out.Who, v)
+	}
+	return out
+}
+
+// pathTo is the page of one thing.
+func pathTo(kind string, id any) string { return "/" + kind + "/" + url.PathEscape(fmt.Sprint(id)) }
+
+// searchFor is the page of a query.
+func searchFor(q string) string { return withQuery("/search", "q", q) }
+
+// withQuery adds a parameter that says something.
+func withQuery(path, name, value string) string {
+	if value == "" {
+		return path
+	}
+	return path + "?" + url.Values{name: {value}}.Encode()
+}
+
+// webURL is a stranger's link if it may be followed, and "" otherwise.
+func webURL(raw string) string {
+	u, err := url.Parse(strings.TrimSpace(raw))
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return ""
+	}
+	u.User = nil // "https://bank.example@evil.example/" reads like another place
+	return u.String()
+}
+
+// hostOf is what a link's place is called.
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(strings.ToLower(u.Hostname()), "www.")
+}
+
+// tidy makes a stranger's text fit to stand in a page: no control characters, and
+// none that turn the direction of what follows. A title gets a direction of its own
+// from its markup.
+func tidy(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r) && r != '\u200e' && r != '\u200f', unicode.Is(unicode.Noncharacter_Code_Point, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2 Jan 2006")
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// sourceName is a source's id without what an address may hold that is not for
+// everyone: a feed's key stands in its query.
+func sourceName(id feeds.SourceID) feeds.SourceID {
+	scheme, rest, ok := strings.Cut(string(id), ":")
+	if u, err := url.Parse(rest); ok && err == nil && u.Host != "" {
+		u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+		return feeds.SourceID(scheme + ":" + u.String())
+	}
+	return id
+}
+
+// shown is a work as everyone may see it.
+func shown(w digest.Work) digest.Work {
+	w.Places = slices.Clone(w.Places)
+	for i, p := range w.Places {
+		w.Places[i].Source = sourceName(p.Source)
+	}
+	return w
+}

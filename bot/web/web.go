@@ -1,0 +1,223 @@
+// Package web is the archive in the browser: this week, every digest, search,
+// each work with its evidence, labs, countries, licenses, the balance, the sources
+// and the rules; and the same out again as feeds and tables.
+//
+// What comes in is a GET of a stranger and what [Options] hands over: a [Library]
+// of works, a [Press] that composes and counts, a [Registry] of labs and licenses.
+// What goes out is whole HTML that needs one stylesheet and no script, or a feed,
+// or a table. Data flows one way:
+//
+//	request ──guard──► host, person, rate, method, path      (guard.go, limit.go)
+//	        ──handler──► words from package bot, works        (pages.go, search.go, balance.go)
+//	        ──template──► HTML (page/*.html), or a feed, CSV… (view.go, feeds.go, tables.go)
+//	        ──reply──► ETag, 304, gzip                        (reply.go)
+//
+// The words are package bot's: a document that a channel is shown is the same
+// document here, block for block, in another idiom.
+//
+// Nothing can be changed through these pages: every request is a read, so there
+// are no forms to forge and no session to steal. Timeouts and TLS belong to the
+// http.Server around the handler.
+package web
+
+import (
+	"cmp"
+	"context"
+	"html/template"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"seedcorn/bot"
+	"seedcorn/digest"
+	"seedcorn/digest/query"
+	"seedcorn/feeds"
+)
+
+// A Library finds works. A [bot.Library] is one.
+type Library interface {
+	// ParseQuery reads a query; its error is a *query.SyntaxError.
+	ParseQuery(ctx context.Context, text string) (query.Query, error)
+	// Search returns the newest works that match, and what to pass as after for the
+	// next page, "" if this is the last.
+	Search(ctx context.Context, q query.Query, limit int, after string) (works []digest.Work, more string, err error)
+	// FindWorks returns the works that a person may mean by an id, its beginning, or an
+	// arXiv id; none is no error.
+	FindWorks(ctx context.Context, text string) ([]digest.Work, error)
+	Corrections(ctx context.Context, id digest.WorkID) ([]digest.Correction, error)
+	LookedUp(ctx context.Context, w digest.Work) ([]bot.Lookup, error)
+}
+
+// A Press composes and counts. A [bot.Press] is one.
+type Press interface {
+	Compose(ctx context.Context, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error)
+	Balance(ctx context.Context, text string, p digest.Period, how digest.Counting) (digest.Balance, error)
+	Health(ctx context.Context) ([]digest.SourceHealth, error)
+	Topics(ctx context.Context) ([]digest.Topic, error)
+}
+
+// An Archive keeps the digests that were sent. It hands out only those which
+// everyone who is let in may read: what went to one person stays with that person.
+type Archive interface {
+	// Digest returns a digest; ok is false if there is none of that id to be shown.
+	Digest(ctx context.Context, id digest.DigestID) (d digest.Digest, ok bool, err error)
+	// Digests returns the latest digests, newest first.
+	Digests(ctx context.Context, limit int) ([]Edition, error)
+}
+
+// An Edition is a digest with its id.
+type Edition struct {
+	ID digest.DigestID
+	digest.Digest
+}
+
+// A Registry knows labs, countries and licenses.
+type Registry interface {
+	Version() string
+	Labs() []feeds.Lab
+	Lab(id feeds.LabID) (feeds.Lab, bool)
+	Find(name string) []feeds.Lab
+	Licenses() []feeds.License
+	License(idOrAlias string) (feeds.License, bool)
+	ParseCountry(nameOrCode string) (feeds.Country, bool)
+	CountryName(c feeds.Country) string
+	CountryFlag(c feeds.Country) string
+}
+
+// Options are what the pages are made of. Library, Press and Registry must be
+// there.
+type Options struct {
+	Library  Library
+	Press    Press
+	Registry Registry
+	Archive  Archive                                      // nil: no past digests
+	OPML     func(ctx context.Context, w io.Writer) error // writes the list of sources; nil: none
+
+	Title string // of the site; "" is Seedcorn
+	// BaseURL is where the pages stand for their readers, such as
+	// "https://research.example.org", without a path: links in feeds begin with it.
+	// "" takes the host that was asked for.
+	BaseURL string
+
+	Access Access
+	// UserHeader is the header in which a reverse proxy names the person that it let
+	// in, for [ByProxy]. "" is X-Forwarded-User.
+	UserHeader string
+	// Proxies are the addresses from which that header is believed. None means this
+	// machine only.
+	Proxies []netip.Prefix
+
+	// PerSecond requests of one client are answered in the long run, Burst at once.
+	// 0 stands for 10 and 60; a negative PerSecond lifts the limit.
+	PerSecond float64
+	Burst     int
+
+	Fresh time.Duration    // how long a count or a composed week may be shown again; 0 is a minute
+	Now   func() time.Time // nil is time.Now
+	Log   *slog.Logger     // nil is slog.Default
+}
+
+// Access says who is let in.
+type Access string
+
+// The ways in. A login by a chat platform's OAuth is not among them: put a proxy
+// that does it in front, and choose [ByProxy].
+const (
+	// LoopbackOnly is the default: connections from this machine that ask for it by a
+	// loopback name. A page of a stranger's that points a name of its own here (DNS
+	// rebinding) asks by another name, and is refused.
+	LoopbackOnly Access = ""
+	Public       Access = "public"
+	// ByProxy lets in whom a reverse proxy names in a header. The proxy must remove
+	// the header from what its clients send.
+	ByProxy Access = "proxy"
+)
+
+// A site is the pages with what they are made of.
+type site struct {
+	Options
+	base      string // BaseURL without a slash at the end
+	templates *template.Template
+	limiter   *limiter
+
+	weeks    memo[digest.Digest]
+	balances memo[digest.Balance]
+	samples  memo[[]digest.Work]
+	healths  memo[[]digest.SourceHealth]
+}
+
+// New returns the pages as a handler for "/". It serves every path, with a page
+// of its own for what is not there.
+func New(opt Options) http.Handler {
+	opt.Title = cmp.Or(opt.Title, "Seedcorn")
+	opt.UserHeader = cmp.Or(opt.UserHeader, "X-Forwarded-User")
+	opt.PerSecond = cmp.Or(opt.PerSecond, 10)
+	opt.Burst = cmp.Or(opt.Burst, 60)
+	opt.Fresh = cmp.Or(opt.Fresh, time.Minute)
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.Default()
+	}
+	s := &site{Options: opt, base: strings.TrimRight(opt.BaseURL, "/")}
+	if opt.PerSecond > 0 {
+		s.limiter = &limiter{rate: opt.PerSecond, burst: float64(opt.Burst)}
+	}
+	s.templates = s.ownPages()
+	s.weeks.fresh, s.balances.fresh, s.samples.fresh, s.healths.fresh = opt.Fresh, opt.Fresh, opt.Fresh, opt.Fresh
+	mux := http.NewServeMux()
+	for pattern, h := range map[string]handler{
+		"/{$}":           s.week,
+		"/digests":       s.digests,
+		"/digest/{id}":   s.digest,
+		"/search":        s.search,
+		"/work/{id}":     s.work,
+		"/labs":          s.labs,
+		"/lab/{id}":      s.lab,
+		"/country/{id}":  s.country,
+		"/licenses":      s.licenses,
+		"/license/{id}":  s.license,
+		"/balance":       s.balance,
+		"/sources":       s.sources,
+		"/rules":         s.rules,
+		"/feed.atom":     s.atom,
+		"/feed.json":     s.jsonFeed,
+		"/works.csv":     s.worksCSV,
+		"/works.jsonl":   s.worksJSONL,
+		"/balance.csv":   s.balanceCSV,
+		"/balance.jsonl": s.balanceJSONL,
+		"/sources.opml":  s.opml,
+		"/style.css":     asset("text/css; charset=utf-8", styleCSS),
+		"/icon.svg":      asset("image/svg+xml", iconSVG),
+		"/robots.txt":    s.robots,
+		"/":              s.nowhere,
+	} {
+		mux.HandleFunc(pattern, s.serve(h))
+	}
+	return s.guard(mux)
+}
+
+// absolute is the address of a path for the reader of a feed, who reads elsewhere.
+func (s *site) absolute(r *http.Request, path string) string {
+	if s.base != "" {
+		return s.base + path
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	u := url.URL{Scheme: scheme, Host: r.Host}
+	return u.String() + path
+}
+
+// robots asks crawlers to leave alone what has no end.
+// https://www.rfc-editor.org/rfc/rfc9309
+func (s *site) robots(*http.Request) (reply, error) {
+	const text = "User-agent: *\nDisallow: /search\nDisallow: /balance\nDisallow: /feed.\nDisallow: /works.\n"
+	return reply{kind: "text/plain; charset=utf-8", body: []byte(text)}, nil
+}
