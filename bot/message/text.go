@@ -135,7 +135,7 @@ func (t *text) Story(s Story) {
 	for _, w := range s.Who {
 		lab := tidy(w.Lab)
 		if w.Country != "" {
-			lab = strings.TrimSpace(lab + " [" + string(w.Country) + "]")
+			lab = strings.TrimSpace(lab + " [" + tidy(string(w.Country)) + "]")
 		}
 		who = append(who, lab)
 	}
@@ -296,7 +296,7 @@ func visible(s string) string {
 		switch {
 		case r == '\n', r == '\t':
 			return r
-		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f, r == unicode.ReplacementChar:
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == unicode.ReplacementChar:
 			return -1
 		}
 		return r
