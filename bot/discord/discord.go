@@ -113,6 +113,9 @@ type Options struct {
 	// Publish makes posts to announcement channels visible in the channels that follow
 	// them, within Discord's hourly cap.
 	Publish bool
+	// ManagerRoles are ids of roles whose members manage channels here, whatever
+	// Discord's own permissions say.
+	ManagerRoles []string
 	// Translations are names and descriptions of commands in other languages: by
 	// locale (https://discord.com/developers/docs/reference#locales), then by the
 	// English text. What is missing stays English.
@@ -128,6 +131,8 @@ type Options struct {
 	Timeout time.Duration
 	// OpenTimeout is how long the gateway may take until it is ready; 0 means 30 s.
 	OpenTimeout time.Duration
+
+	identifyEvery time.Duration // 0 means what Discord asks for
 }
 
 // An Adapter is Discord as a bot.Platform. It is safe for concurrent use.
@@ -159,6 +164,7 @@ func New(opt Options) (*Adapter, error) {
 	opt.Patience = cmp.Or(opt.Patience, 1500*time.Millisecond)
 	opt.Timeout = cmp.Or(opt.Timeout, 20*time.Second)
 	opt.OpenTimeout = cmp.Or(opt.OpenTimeout, 30*time.Second)
+	opt.identifyEvery = cmp.Or(opt.identifyEvery, identifyEvery)
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}

@@ -70,7 +70,7 @@ func (a *Adapter) Run(ctx context.Context, h bot.Handler) error {
 	}
 	a.log.Info("connecting to the gateway", "shards", info.Shards, "sessions_left", info.Limit.Remaining)
 	g, ctx := errgroup.WithContext(ctx)
-	gate := newGate(info.Limit.MaxConcurrency)
+	gate := newGate(info.Limit.MaxConcurrency, a.opt.identifyEvery)
 	for i := range info.Shards {
 		s := &shard{adapter: a, handler: h, id: i, count: info.Shards, url: info.URL, gate: gate}
 		g.Go(func() error { return s.run(ctx) })
@@ -133,18 +133,21 @@ func cmpErr(a, b error) error {
 
 // A gate spaces the beginnings of sessions.
 type gate struct {
-	mu   sync.Mutex
-	next []time.Time
+	every time.Duration
+	mu    sync.Mutex
+	next  []time.Time
 }
 
-func newGate(places int) *gate { return &gate{next: make([]time.Time, max(1, places))} }
+func newGate(places int, every time.Duration) *gate {
+	return &gate{every: every, next: make([]time.Time, max(1, places))}
+}
 
 // enter waits for a shard's turn.
 func (g *gate) enter(ctx context.Context, shard int) error {
 	g.mu.Lock()
 	place := &g.next[shard%len(g.next)]
 	at := later(*place, time.Now())
-	*place = at.Add(identifyEvery)
+	*place = at.Add(g.every)
 	g.mu.Unlock()
 	return sleep(ctx, time.Until(at))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,9 +69,10 @@ type interaction struct {
 	Data          json.RawMessage `json:"data"`
 	User          *person         `json:"user"`
 	Member        *struct {
-		User        *person `json:"user"`
-		Nick        string  `json:"nick"`
-		Permissions string  `json:"permissions"`
+		User        *person  `json:"user"`
+		Nick        string   `json:"nick"`
+		Permissions string   `json:"permissions"`
+		Roles       []string `json:"roles"`
 	} `json:"member"`
 	Message *struct {
 		Flags    int `json:"flags"`
@@ -150,7 +152,7 @@ func (a *Adapter) decode(raw []byte) (ask, error) {
 	if !isSnowflake(it.ID) || it.Token == "" || !isToken(it.Token) || it.ApplicationID != "" && !isSnowflake(it.ApplicationID) {
 		return ask{}, fmt.Errorf("%w: no id or token", errNotInteraction)
 	}
-	who, where, err := it.asker()
+	who, where, err := it.asker(a.opt.ManagerRoles)
 	if err != nil {
 		return ask{}, err
 	}
@@ -187,22 +189,23 @@ func isToken(s string) bool {
 	return true
 }
 
-// asker is who asked, and where.
-func (it *interaction) asker() (bot.Person, bot.Place, error) {
+// asker is who asked, and where. managers are roles whose members manage.
+func (it *interaction) asker(managers []string) (bot.Person, bot.Place, error) {
 	u := it.User
 	var perms uint64
-	nick := ""
+	nick, manages := "", false
 	if it.Member != nil {
 		u = cmp.Or(it.Member.User, u)
 		nick = it.Member.Nick
 		perms, _ = strconv.ParseUint(it.Member.Permissions, 10, 64)
+		manages = slices.ContainsFunc(it.Member.Roles, func(r string) bool { return slices.Contains(managers, r) })
 	}
 	if u == nil || !isSnowflake(u.ID) {
 		return bot.Person{}, bot.Place{}, fmt.Errorf("%w: nobody asked", errNotInteraction)
 	}
 	who := bot.Person{
 		ID: u.ID, Name: cmp.Or(nick, u.GlobalName, u.Username),
-		Manages: perms&(permAdministrator|permManageChannels|permManageGuild) != 0,
+		Manages: manages || perms&(permAdministrator|permManageChannels|permManageGuild) != 0,
 	}
 	_, installed := it.Owners[strconv.Itoa(installGuild)]
 	here := it.GuildID != "" && (installed || len(it.Owners) == 0)

@@ -81,7 +81,7 @@ func opt(name string, value any) map[string]any {
 }
 
 func TestDecode(t *testing.T) {
-	a := newAdapter(t, Options{})
+	a := newAdapter(t, Options{ManagerRoles: []string{"55"}})
 	place := bot.Place{Platform: Name, Workspace: guild, Channel: chanID}
 	alone := bot.Place{Platform: Name, Workspace: "@" + userID, Channel: "@" + userID, Direct: true}
 	ada := bot.Person{ID: userID, Name: "Ada L."}
@@ -99,6 +99,7 @@ func TestDecode(t *testing.T) {
 		{"number", raw(2, chat("search", opt("query", 42)), nil), bot.Invocation{Place: place, Asker: ada, Command: "search", Args: map[string]string{"query": "42"}}, ""},
 		{"alone", raw(2, map[string]any{"name": "digest", "type": 1}, nil), bot.Invocation{Place: place, Asker: ada, Command: "help", Args: map[string]string{}}, ""},
 		{"manager", raw(2, chat("topics"), map[string]any{"member": map[string]any{"user": user, "nick": "Ada L.", "permissions": "16"}}), bot.Invocation{Place: place, Asker: manager, Command: "topics", Args: map[string]string{}}, ""},
+		{"manager by role", raw(2, chat("topics"), map[string]any{"member": map[string]any{"user": user, "nick": "Ada L.", "permissions": "0", "roles": []string{"54", "55"}}}), bot.Invocation{Place: place, Asker: manager, Command: "topics", Args: map[string]string{}}, ""},
 		{"direct message", raw(2, chat("topics"), map[string]any{"guild_id": nil, "member": nil, "context": 1, "user": user, "authorizing_integration_owners": map[string]string{"0": "0"}}), bot.Invocation{Place: alone, Asker: bot.Person{ID: userID, Name: "ada", Manages: true}, Command: "topics", Args: map[string]string{}}, ""},
 		{"where only the person installed us", raw(2, chat("topics"), map[string]any{"authorizing_integration_owners": map[string]string{"1": userID}}), bot.Invocation{Place: alone, Asker: manager, Command: "topics", Args: map[string]string{}}, ""},
 		{"between two people", raw(2, chat("topics"), map[string]any{"guild_id": nil, "member": nil, "context": 2, "user": user, "authorizing_integration_owners": map[string]string{"1": userID}}), bot.Invocation{Place: alone, Asker: bot.Person{ID: userID, Name: "ada", Manages: true}, Command: "topics", Args: map[string]string{}}, ""},
