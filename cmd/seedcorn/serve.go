@@ -83,13 +83,26 @@ func (a *app) serve(ctx context.Context, w *world) error {
 	}()
 	talking := platforms.talk(ctx, w, router)
 	// Two bells, so that a digest never waits for a slow source or a long look-up.
+	// Only the first round is waited for, within reason: after a time down, what came out
+	// meanwhile belongs into the digest that is overdue.
 	gathering := make(chan error, 1)
+	var caughtUp atomic.Bool
+	began := a.now()
 	go func() {
-		gathering <- jobs.Bell{Every: "1m", Log: w.log}.Run(ctx, func(ctx context.Context) { a.gather(ctx, w) })
+		gathering <- jobs.Bell{Every: "1m", Log: w.log}.Run(ctx, func(ctx context.Context) {
+			a.gather(ctx, w)
+			if caughtUp.CompareAndSwap(false, true) {
+				a.compose(ctx, w, platforms) // the other bell may ring meanwhile: what is said is fenced
+				a.deliver(ctx, w, platforms)
+			}
+		})
 	}()
 	err = jobs.Bell{Every: "20s", Log: w.log}.Run(ctx, func(ctx context.Context) {
 		rung.Store(a.now().Unix())
-		a.publish(ctx, w, platforms)
+		if caughtUp.Load() || a.now().Sub(began) > catchUpWithin {
+			a.compose(ctx, w, platforms)
+		}
+		a.deliver(ctx, w, platforms)
 	})
 	err = errors.Join(err, <-gathering)
 	talking.Wait()
@@ -132,11 +145,19 @@ func (a *app) gather(ctx context.Context, w *world) {
 	}
 }
 
-// publish composes the digests that are due and posts what is in the outbox.
-func (a *app) publish(ctx context.Context, w *world, platforms places) {
+// catchUpWithin is how long the first digest after a start waits for the first round
+// of pulling.
+const catchUpWithin = 10 * time.Minute
+
+// compose composes the digests that are due and puts them into the outbox.
+func (a *app) compose(ctx context.Context, w *world, platforms places) {
 	_, err := w.editions(a, platforms).Run(ctx, a.now())
 	w.note(ctx, "composing", err)
-	_, err = w.deliveries(a, platforms).Run(ctx)
+}
+
+// deliver posts what is in the outbox.
+func (a *app) deliver(ctx context.Context, w *world, platforms places) {
+	_, err := w.deliveries(a, platforms).Run(ctx)
 	w.note(ctx, "delivering", err)
 }
 
