@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -112,9 +113,15 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response(200, `{"ok":true}`), nil
 }
 
+// formsOnly are the methods, of those that we call, that do not take JSON.
+var formsOnly = []string{"users.info", "conversations.history", "conversations.replies", "oauth.v2.access"}
+
 // hold holds a request to what Slack takes.
 func (f *fake) hold(c call) {
 	f.t.Helper()
+	if form := !bytes.HasPrefix(c.Raw, []byte("{")); form != slices.Contains(formsOnly, c.Method) {
+		f.t.Errorf("%s: called with %.60q", c.Method, c.Raw)
+	}
 	switch c.Method {
 	case "chat.postMessage", "chat.update", "chat.postEphemeral", "hook":
 		faults, _ := validMessage(c.Raw)

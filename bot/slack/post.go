@@ -302,7 +302,7 @@ func (a *Adapter) Find(ctx context.Context, to digest.Destination, id bot.Delive
 	since = since.Add(-2 * time.Minute)
 	var threads []string
 	found, err := a.scan(ctx, token, "conversations.history", url.Values{"channel": {channel}, "oldest": {stamp(since.Add(-threadsBefore))}}, func(p past) bool {
-		if p.ours() && p.ReplyCount > 0 && p.LatestReply >= stamp(since) {
+		if p.ours() && p.ReplyCount > 0 && (p.LatestReply == "" || p.LatestReply >= stamp(since)) {
 			threads = append(threads, p.TS)
 		}
 		return p.is(id)

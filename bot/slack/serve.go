@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"runtime/debug"
 	"time"
 
@@ -155,7 +156,7 @@ func (a *Adapter) person(ctx context.Context, workspace string, p bot.Person) bo
 		} `json:"user"`
 	}
 	// https://docs.slack.dev/reference/methods/users.info
-	if _, err := a.api.call(ctx, token, "users.info", map[string][]string{"user": {p.ID}}, &got); err != nil {
+	if _, err := a.api.call(ctx, token, "users.info", url.Values{"user": {p.ID}}, &got); err != nil {
 		if code(err) == "missing_scope" { // it will be missing the next time, too
 			a.people.put(key, p, time.Now())
 		}
