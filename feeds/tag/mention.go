@@ -30,7 +30,7 @@ var adverbs = map[string]bool{
 // Phrases that end right before the name of those who did the work.
 var peopleAt = []string{
 	"we at", "researchers at", "researchers from", "scientists at", "scientists from", "engineers at", "team at", "team from", "authors at", "colleagues at", "here at", "lab at", "group at",
-	"researchers in", "deployed at", "in production at", "collaboration between", "collaboration with", "partnership between",
+	"researchers in", "deployed at", "in production at", "collaboration between", "partnership between",
 }
 
 // Phrases that end right before the name of who made a thing: the work, unless
@@ -80,7 +80,8 @@ func (t *Tagger) mentions(it *feeds.Item, s *scan, at time.Time) []feeds.Attribu
 				continue
 			}
 			titled := part.field == "title" && t.names.orgs[o].kind == feeds.Company && titled(part.text, m)
-			states := titled || t.states(it.Title, part.text, m)
+			states := titled || t.states(it.Title, part.text, m) || part.field == "title" && headline(part.text, m, kind) ||
+				part.field == "summary" && t.names.orgs[o].kind != "" && introduced(part.text, m)
 			if !states && listed >= 0 && isList(part.text[listed:m.start]) {
 				states = true
 			}
@@ -196,14 +197,22 @@ func (t *Tagger) states(title, text string, m match) bool {
 	if wb.ends("by") && defines(title, wb) {
 		return true
 	}
-	for _, v := range []string{"we describe", "we present", "we introduce", "we propose", "we report", "we share"} {
-		if possessive(after[min(len(after), apostrophe(after)):], 0) && wb.ends(v) {
+	if possessive(after[min(len(after), apostrophe(after)):], 0) {
+		for _, v := range presenting {
+			if wb.ends(v) {
+				return true
+			}
+		}
+		if wb.ends("is") && defines(title, wb) { // "Heron is X's third model"
 			return true
 		}
 	}
+	if made(after) {
+		return true
+	}
 	// "X today announced …", with nothing but an opening before X.
 	if r, _ := utf8.DecodeRuneInString(strings.TrimLeft(after, " ")); r == '\'' || r == '’' {
-		return wb.count() <= 4 && (possessiveRelease(after) || wordsOf(after).has("has been launched", "has been released", "has been unveiled", "was released", "is now available"))
+		return wb.count() <= 4 && (possessiveRelease(after) || wordsOf(after).has("has been launched", "has been released", "has been unveiled", "was released", "is now available", "officially launched", "officially released"))
 	}
 	if wb.count() > 12 {
 		return false
@@ -215,9 +224,12 @@ func (t *Tagger) states(title, text string, m match) bool {
 		return true
 	}
 	// "X, the largest operator of its kind, unveiled …"
-	if strings.HasPrefix(after, ",") {
-		if i := strings.IndexByte(after[1:], ','); i > 0 && i < 120 {
-			after = after[i+2:]
+	for _, b := range [][2]string{{",", ","}, {" (", ")"}, {" — ", " — "}, {" – ", " – "}} {
+		if rest, ok := strings.CutPrefix(after, b[0]); ok {
+			if i := strings.Index(rest, b[1]); i > 0 && i < 120 {
+				after = rest[i+len(b[1]):]
+			}
+			break
 		}
 	}
 	sc := scanner{text: after}
@@ -246,6 +258,56 @@ func (t *Tagger) states(title, text string, m match) bool {
 	}
 	return false
 }
+
+// presenting are verbs right before a possessive that announce its bearer's own:
+// "we present X's new model".
+var presenting = []string{
+	"we describe", "we present", "we introduce", "we propose", "we report", "we share", "introducing", "to introduce", "announcing", "to announce", "unveiling", "to unveil",
+	"to present", "presenting", "launching",
+}
+
+// made reports whether a name is followed by a participle that makes what comes
+// behind it its bearer's: "X-developed", "X-trained".
+func made(after string) bool {
+	for _, p := range []string{"-developed", "-trained", "-built", "-made", "-led ", "-created", "‑developed", "‑trained", "‑built"} {
+		if strings.HasPrefix(after, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Words for what an organization is, by which catalogs and press releases introduce
+// the maker: "X, a French AI company."
+var organizationWords = []string{
+	"company", "companies", "startup", "start up", "start-up", "firm", "lab", "laboratory", "university", "institute", "institution", "organization", "organisation", "nonprofit", "non profit",
+	"collective", "initiative", "conglomerate", "collaboration", "team", "builder", "maker", "developer", "provider", "corporation", "foundation", "center", "centre", "consortium",
+	"venture", "platform", "research group", "agency", "community", "giant", "group", "arm", "subsidiary", "division", "unit", "college", "school", "academy", "council", "hospital",
+}
+
+// introduced reports whether a name begins a sentence that does nothing but say
+// what its bearer is, as the last words of a catalog's entry or a press release do:
+// "X, a chip maker." A sentence that goes on to do something is none.
+func introduced(text string, m match) bool {
+	from, to := sentenceAround(text, m.start)
+	if from == 0 || strings.TrimSpace(text[to:]) != "" && from > 0 && !isBoilerplate(text[to:]) {
+		return false
+	}
+	before, after := strings.TrimSpace(text[from:m.start]), strings.TrimRight(text[m.end:to], " .")
+	if len(after) > 160 || before != "" && !strings.HasSuffix(before, " and") && !strings.EqualFold(before, "the") {
+		return false
+	}
+	w := wordsOf(after)
+	if w.has("has", "have", "had", "will", "said", "invested", "acquired", "announced", "was", "were", "which", "we", "our") {
+		return false
+	}
+	appositive := strings.HasPrefix(after, ", ") && (w.begins("a") || w.begins("an") || w.begins("the"))
+	copular := w.begins("is a") || w.begins("is an") || w.begins("is the")
+	return (appositive || copular) && w.has(organizationWords...)
+}
+
+// isBoilerplate reports whether a text is no more than another sentence or two.
+func isBoilerplate(rest string) bool { return len(rest) < 200 && !wordsOf(rest).has("we", "our") }
 
 // defines reports whether a sentence begins by saying what the title's thing is:
 // "Heron is the latest version of the detector by", under the title "Heron 2".
@@ -291,7 +353,7 @@ func ends(w words, phrases []string) bool {
 // Chinese, Japanese and Korean ways to say that a name's bearer releases, right
 // behind the name.
 var eastAsianVerbs = []string{
-	"发布", "發布", "推出", "开源", "開源", "宣布", "正式发布", "今日发布", "今天发布", "上线", "が公開", "は公開", "が発表", "は発表", "を公開したのは", "が開発", "가 공개", "이 공개", "가 출시", "는 공개", "가 발표", "이 발표",
+	"研发", "自主研发", "自研", "打造", "は開発", "이 개발", "가 개발", "发布", "發布", "推出", "开源", "開源", "宣布", "正式发布", "今日发布", "今天发布", "上线", "が公開", "は公開", "が発表", "は発表", "を公開したのは", "が開発", "가 공개", "이 공개", "가 출시", "는 공개", "가 발표", "이 발표",
 }
 
 func hasAnyPrefix(s string, prefixes []string) bool {
@@ -316,6 +378,28 @@ func titled(title string, m match) bool {
 	}
 	before := wordsOf(title[:m.start])
 	return strings.HasSuffix(string(before), " at ") || rest == "" && strings.HasSuffix(string(before), " models from ")
+}
+
+// Words in a title "Introducing X …" that make it about a product's place among
+// others' rather than about X's own.
+var placing = []string{"support", "integration", "in", "on", "with", "via", "plugin", "connector", "provider", "vs", "versus", "for", "using", "users", "models on"}
+
+// headline reports whether a title credits a name as titles do: "Introducing X's
+// …", "Introducing X Heron 2", "Heron 2 (X)", "Heron 2 by X".
+func headline(title string, m match, kind nameKind) bool {
+	before, after := title[:m.start], title[m.end:]
+	if kind == nameAmbiguous && !innerCapital(title[m.start:m.end]) {
+		return false
+	}
+	switch strings.ToLower(strings.TrimSpace(before)) {
+	case "introducing", "announcing", "meet", "unveiling", "launching":
+		return strings.HasPrefix(after, " ") && !wordsOf(after).has(placing...)
+	}
+	rest := strings.TrimSpace(after)
+	if rest == ")" && strings.HasSuffix(before, "(") || rest == "]" && strings.HasSuffix(before, "[") {
+		return !strings.HasSuffix(strings.ToLower(before), "via (")
+	}
+	return rest == "" && strings.HasSuffix(before, " by ") && !wordsOf(before).has("used", "inspired", "powered", "adopted", "acquired", "sued", "backed", "supported")
 }
 
 // possessiveRelease reports whether what follows a name's possessive announces:
@@ -406,6 +490,7 @@ var variants = map[string]bool{
 	"ultra": true, "nano": true, "chat": true, "instruct": true, "base": true, "moe": true, "mini": true, "small": true, "large": true, "medium": true, "lite": true, "turbo": true,
 	"v": true, "r": true, "o": true, "next": true, "preview": true, "technical": true, "report": true, "model": true, "models": true, "series": true, "family": true, "embedding": true,
 	"system": true, "card": true, "llm": true, "b": true, "x": true, "s": true, "reasoning": true, "thinking": true, "gpt": true, "video": true, "prover": true,
+	"language": true, "foundation": true, "open": true, "multimodal": true, "herd": true, "of": true, "guard": true, "reranker": true, "exp": true, "haiku": true, "sonnet": true, "opus": true,
 }
 
 // ownModel recognizes a maker's own paper on its own model: the title begins with
@@ -414,20 +499,28 @@ var variants = map[string]bool{
 // or of the lab itself and has nothing behind it but sizes, versions and the like.
 // Somebody else's paper on the model ("GPT-4 as a judge", "LLaMA-Adapter") is none.
 func (t *Tagger) ownModel(it *feeds.Item, s *scan) (int32, string, bool) {
-	if len(s.title) == 0 || s.title[0].start > 0 || t.elsewhere(it) {
+	if len(s.title) == 0 || t.elsewhere(it) {
 		return 0, "", false
 	}
 	m := s.title[0]
+	switch strings.ToLower(strings.TrimSpace(it.Title[:m.start])) {
+	case "", "introducing", "announcing", "meet", "the", "presenting", "launching", "releasing":
+	default:
+		return 0, "", false
+	}
 	o, shared := int32(-1), false
 	t.names.owners(m.name, func(w owner) {
 		switch w.kind {
 		case nameModel:
-			if spelled := t.names.spelled[m.name]; it.Title[:m.end] != spelled {
+			if spelled := t.names.spelled[m.name]; it.Title[m.start:m.end] != spelled {
 				return
 			}
 		case nameSure, nameAmbiguous:
 			// A lab's own name is a model's only with something behind it: "Mistral 7B".
-			if rest := it.Title[m.end:]; t.names.orgs[w.org].kind == feeds.University || (rest == "" || rest[0] == ':') && !innerCapital(it.Title[:m.end]) && !strings.ContainsFunc(it.Title[:m.end], unicode.IsDigit) || !strings.HasPrefix(it.Title, t.names.orgs[w.org].name[:1]) {
+			if rest := it.Title[m.end:]; t.names.orgs[w.org].kind == feeds.University || (rest == "" || rest[0] == ':') && !innerCapital(it.Title[m.start:m.end]) && !strings.ContainsFunc(it.Title[m.start:m.end], unicode.IsDigit) || !strings.HasPrefix(it.Title[m.start:], t.names.orgs[w.org].name[:1]) {
+				return
+			}
+			if w.kind == nameAmbiguous && t.names.orgs[w.org].kind != feeds.Company {
 				return
 			}
 		default:
@@ -453,14 +546,17 @@ func (t *Tagger) ownModel(it *feeds.Item, s *scan) (int32, string, bool) {
 	}
 	// "DeepSeek-VL: …": a model that carries the lab's own name is the lab's.
 	if first := t.names.first[m.name]; first.kind == nameSure && strings.TrimSpace(head) != "" && (head[0] == '-' || head[0] == ' ') ||
-		first.kind == nameModel && strings.HasPrefix(it.Title, t.names.orgs[o].name) && len(t.names.orgs[o].name) > 4 {
+		first.kind == nameModel && strings.HasPrefix(it.Title[m.start:], t.names.orgs[o].name) && len(t.names.orgs[o].name) > 4 {
 		return o, clip(it.Title, maxQuote), true
 	}
-	name := " " + foldKey(it.Title[:m.end]+head, false) + " "
+	name := " " + foldKey(it.Title[m.start:m.end]+head, false) + " "
 	for sentence := range strings.SplitSeq(clip(it.Summary, 3000), ". ") {
 		w := wordsOf(sentence)
-		for _, who := range []string{"we", "this paper", "this report", "this work", "this technical report"} {
-			for _, verb := range []string{"introduce", "present", "release", "develop", "report on", "propose", "introduces", "presents", "releases", "describes"} {
+		if i := strings.Index(string(w), name+"our "); i >= 0 && w.has("model", "models", "series", "family") { // "Heron 2, our latest model"
+			return o, clip(sentence, maxQuote), true
+		}
+		for _, who := range []string{"we", "this paper", "this report", "this work", "this technical report", "were", "we are", "excited to", "thrilled to", "proud to"} {
+			for _, verb := range []string{"introduce", "present", "release", "develop", "report on", "propose", "introduces", "presents", "releases", "describes", "announce", "launch", "releasing", "launching", "introducing", "announcing"} {
 				if i := strings.Index(string(w), " "+who+" "+verb+" "); i >= 0 {
 					if j := strings.Index(string(w)[i:], name); j >= 0 && j < 100 {
 						return o, clip(sentence, maxQuote), true
