@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -149,6 +150,44 @@ const look = `(() => {
   }
   return {wide: document.documentElement.scrollWidth, faint: [...faint], small: [...small], style: getComputedStyle(document.querySelector('main')).maxWidth.replace('none', '')};
 })()`
+
+// TestAxe runs the rules of axe-core (https://github.com/dequelabs/axe-core) on
+// each page, if SEEDCORN_TEST_AXE names its axe.min.js, which is not part of this
+// program.
+func TestAxe(t *testing.T) {
+	file := os.Getenv("SEEDCORN_TEST_AXE")
+	if file == "" {
+		t.Skip("SEEDCORN_TEST_AXE names no axe.min.js")
+	}
+	axe, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, base := browse(t, full(60))
+	const run = `axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => ({passes: r.passes.length, violations: r.violations.map(v => v.id + ': ' + v.help + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | '))}))`
+	await := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
+	for _, v := range views {
+		err := chromedp.Run(ctx,
+			chromedp.EmulateViewport(v.width, 800),
+			emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: v.scheme}}),
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range append(paths, "/search?q=lab:nobody", "/nowhere") {
+			var out struct {
+				Passes     int
+				Violations []string
+			}
+			if err := chromedp.Run(ctx, chromedp.Navigate(base+p), chromedp.Evaluate(string(axe), nil), chromedp.Evaluate(run, &out, await)); err != nil || out.Passes == 0 {
+				t.Fatalf("%s, %s: %d rules passed: %v", v.name, p, out.Passes, err)
+			}
+			for _, x := range out.Violations {
+				t.Errorf("%s, %s: %s", v.name, p, x)
+			}
+		}
+	}
+}
 
 // TestKeyboard searches without a mouse and without a script of the page: skip
 // link, search box, result, back; and every stop on the way can be seen.

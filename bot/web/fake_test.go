@@ -240,7 +240,7 @@ func made(n int) digest.Work {
 	w := digest.Work{
 		ID: id(n), Kind: feeds.ItemPaper, Title: fmt.Sprintf("%s report %d on reasoning with %d experts", lab.Name, n, n%64+2), URL: fmt.Sprintf("https://arxiv.org/abs/2511.%05d", n),
 		Summary: fmt.Sprintf("Reasoning has come far. We present a model of %d billion parameters that thinks longer where that pays, and measure when it does not.", n%400+1),
-		First:   first, Last: first.Add(time.Hour), Version: 1,
+		First:   first, News: first, Last: first.Add(time.Hour), Version: 1,
 		Categories: []string{[]string{"cs.CL", "cs.LG", "cs.AI"}[n%3]},
 		Keys:       []feeds.Key{{Scheme: feeds.KeyArXiv, Value: fmt.Sprintf("2511.%05d", n)}},
 		Places: []digest.Place{{
@@ -312,6 +312,7 @@ func full(works int) *desk {
 	}
 	all = append(all, hostile(works))
 	all[len(all)-1].First = now.Add(-30 * time.Minute)
+	all[len(all)-1].News = now.Add(-30 * time.Minute)
 	d := newDesk(all...)
 	d.corrections = []digest.Correction{{ID: 1, Work: id(0), Field: "country", Value: "FR", Because: "https://mistral.ai/terms", By: "ana", At: now}}
 	d.topics = []digest.Topic{{Name: "reasoning", Query: "reasoning openness>=open-weights", About: "thinking longer"}, {Name: "europe", Query: "country:EU"}}

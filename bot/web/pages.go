@@ -150,32 +150,24 @@ func (s *site) work(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, fmt.Errorf("reading what was looked up: %w", err)
 	}
-	doc := bot.Why(w, corrections, looked)
-	doc.Blocks = slices.Insert(doc.Blocks, 1, message.Block(bot.Story(digest.StoryOf(w)))) // below the title
-	return s.page("work", 0, view{Title: w.Title, Body: workView{
-		reading: reading{Doc: doc, Also: s.around(w)}, Summary: w.Summary, Story: s.story(bot.Story(digest.StoryOf(w)), w.First), Work: w,
-	}})
+	st := bot.Story(digest.StoryOf(w))
+	v := workView{Work: w, Story: s.story(st, w.First), reading: reading{Doc: bot.Why(w, corrections, looked), Also: s.around(w)}}
+	// The page has its own way to show the title and the link below it.
+	if h, ok := v.Doc.Blocks[0].(message.Heading); ok {
+		v.Note, v.Doc.Blocks = h.Note, v.Doc.Blocks[1:]
+	}
+	if _, ok := v.Doc.Blocks[0].(message.Paragraph); ok {
+		v.Doc.Blocks = v.Doc.Blocks[1:]
+	}
+	return s.page("work", 0, view{Title: w.Title, Body: v})
 }
 
 // A workView is a work with everything that is known of it.
 type workView struct {
 	reading
-	Work    digest.Work
-	Story   storyView
-	Summary string
-}
-
-// Head is the document's first block, which the page words for itself.
-func (v workView) Head() message.Heading {
-	h, _ := v.Doc.Blocks[0].(message.Heading)
-	return h
-}
-
-// Rest is the document below its title and story.
-func (v workView) Rest() message.Document {
-	d := v.Doc
-	d.Blocks = d.Blocks[2:]
-	return d
+	Work  digest.Work
+	Note  string
+	Story storyView
 }
 
 // around are the pages that a work leads to.
@@ -259,7 +251,7 @@ func (s *site) lab(r *http.Request) (reply, error) {
 	}
 	return s.page("reading", 0, view{
 		Title: l.Name, Nav: "/labs", Feeds: true, Feed: works.Query,
-		Body: reading{Doc: bot.Lab(l), Works: works, Also: groups(group{"Countries", countries}, group{"Same house", family})},
+		Body: reading{Doc: bot.Lab(l), Works: works, Also: groups(group{"Countries", countries}, group{"Related labs", family})},
 	})
 }
 

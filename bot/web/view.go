@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -92,7 +93,6 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"style":  func() string { return "/style.css?v=" + hashOf(styleCSS) },
 	"icon":   func() string { return "/icon.svg?v=" + hashOf(iconSVG) },
 	"web":    webURL,
-	"host":   hostOf,
 	"day":    day,
 	"stamp":  stamp,
 	"path":   pathTo,
@@ -173,6 +173,7 @@ type storyView struct {
 	message.Story
 	Date time.Time
 	Who  []whoView
+	Out  []link // where to read it
 }
 
 type whoView struct {
@@ -182,9 +183,11 @@ type whoView struct {
 
 func (s *site) story(m message.Story, date time.Time) storyView {
 	out := storyView{Story: m, Date: date}
-	out.Also = slices.Clone(m.Also)
-	for i, l := range out.Also { // a source without a title goes by its id
-		out.Also[i].Name = string(sourceName(feeds.SourceID(l.Name)))
+	for _, l := range append([]message.Link{{URL: m.URL}}, m.Also...) {
+		// A source without a title goes by its id.
+		if u := webURL(l.URL); u != "" {
+			out.Out = append(out.Out, link{cmp.Or(string(sourceName(feeds.SourceID(l.Name))), hostOf(u)), u})
+		}
 	}
 	for _, w := range m.Who {
 		v := whoView{Who: w}
