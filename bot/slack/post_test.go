@@ -332,6 +332,15 @@ func TestFind(t *testing.T) {
 			t.Errorf("looked into %d threads; one is too old", n)
 		}
 	})
+	t.Run("in a thread without a date", func(t *testing.T) {
+		f := newFake(t)
+		f.on("conversations.history", says(200, `{"ok":true,"messages":[`+said("1699999000.000100", "d1", `,"reply_count":1`)+`]}`))
+		f.on("conversations.replies", says(200, `{"ok":true,"messages":[`+said("1700000001.000000", "d2", "")+`]}`))
+		a, _ := newAdapter(t, f, nil)
+		if _, ok, err := a.Find(t.Context(), channel, "d2", since); err != nil || !ok {
+			t.Errorf("%t, %v", ok, err)
+		}
+	})
 	t.Run("not there", func(t *testing.T) {
 		a, _ := newAdapter(t, newFake(t), nil)
 		if r, ok, err := a.Find(t.Context(), channel, "d1", since); err != nil || ok || r != "" {

@@ -162,6 +162,7 @@ func fallback(doc message.Document) string {
 // A piece is one block, as JSON.
 type piece struct {
 	json json.RawMessage
+	cost int  // of a message's budget: its length once Slack has escaped it
 	rule bool // a line, which has no business at the edge of a message
 }
 
@@ -192,7 +193,7 @@ func paginate(groups []group, most, budget int) [][]json.RawMessage {
 	room := func(ps []piece) bool {
 		n := used
 		for _, p := range ps {
-			n += len(p.json) + 1
+			n += p.cost + 1
 		}
 		return len(page)+len(ps) <= most && n <= budget-1
 	}
@@ -212,7 +213,7 @@ func paginate(groups []group, most, budget int) [][]json.RawMessage {
 			if p.rule && len(page) == 0 {
 				continue
 			}
-			page, used = append(page, p), used+len(p.json)+1
+			page, used = append(page, p), used+p.cost+1
 		}
 	}
 	flush()
@@ -235,11 +236,17 @@ func (r *renderer) add(keep bool, blocks ...any) {
 			return
 		}
 		_, rule := b.(divider)
-		g.pieces = append(g.pieces, piece{json: raw, rule: rule})
+		g.pieces = append(g.pieces, piece{json: raw, cost: cost(raw), rule: rule})
 	}
 	if len(g.pieces) > 0 {
 		r.groups = append(r.groups, g)
 	}
+}
+
+// cost is the length of JSON in which &, < and > are written as Slack keeps them:
+// &amp;, &lt; and &gt;.
+func cost(raw []byte) int {
+	return len(raw) + 4*bytes.Count(raw, []byte("&")) + 3*bytes.Count(raw, []byte("<")) + 3*bytes.Count(raw, []byte(">"))
 }
 
 // id is unique within the message.
@@ -709,7 +716,7 @@ func cut(s string, most int) []string {
 	return out
 }
 
-// jsonLen is the length of a string in JSON, without its quotes.
+// jsonLen is the cost of a string in JSON, without its quotes.
 func jsonLen(s string) int {
 	n := 0
 	for _, r := range s {
@@ -724,6 +731,10 @@ func runeLen(r rune) int {
 		return 2
 	case r < 0x20, r == 0x2028, r == 0x2029, r == utf8.RuneError:
 		return 6
+	case r == '&':
+		return 5
+	case r == '<', r == '>':
+		return 4
 	}
 	return utf8.RuneLen(r)
 }
@@ -770,7 +781,7 @@ func visible(s string) string {
 }
 
 func steers(r rune) bool {
-	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c
 }
 
 // pings are the forms that Slack turns into mentions in text that it parses

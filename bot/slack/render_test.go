@@ -376,7 +376,7 @@ func TestJSONLen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := jsonLen(s), len(raw)-2; got != want {
+		if got, want := jsonLen(s), cost(raw)-2; got != want {
 			t.Errorf("jsonLen(%.30q) = %d, want %d", s, got, want)
 		}
 	}

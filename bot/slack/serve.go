@@ -88,9 +88,9 @@ func (a *Adapter) run(ctx context.Context, wait bool, work func(*turn)) []byte {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.opt.AnswerWithin+time.Minute)
 	t := &turn{ctx: ctx, ack: make(chan []byte), over: make(chan struct{})}
 	finished := make(chan struct{})
-	a.tasks.Add(1)
+	a.tasks.begin()
 	go func() {
-		defer a.tasks.Done()
+		defer a.tasks.end()
 		defer cancel()
 		defer close(finished)
 		defer func() {

@@ -36,7 +36,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"seedcorn/bot"
@@ -134,7 +133,7 @@ type Adapter struct {
 	people memory[bot.Person] // by workspace and user
 	direct memory[string]     // channel of direct messages, by workspace and user
 	typing memory[string]     // what was last typed into a form, by view
-	tasks  sync.WaitGroup     // answers under way
+	tasks  tasks              // answers under way
 
 	helloWithin time.Duration
 }
@@ -166,16 +165,7 @@ func New(opt Options) (*Adapter, error) {
 func (a *Adapter) Name() string { return Name }
 
 // Wait returns when the answers under way are given, or with ctx's error.
-func (a *Adapter) Wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() { a.tasks.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (a *Adapter) Wait(ctx context.Context) error { return a.tasks.wait(ctx) }
 
 func newAPI(base string, client *http.Client) (*api, error) {
 	if base == "" {

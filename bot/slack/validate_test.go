@@ -48,8 +48,8 @@ func validMessage(raw []byte) (faults []string, shown string) {
 	if strings.ContainsAny(m.Text, "<>\n") || pings.MatchString(m.Text) {
 		v.fault("the text is not literal: %.60q", m.Text)
 	}
-	all, _ := json.Marshal(m.Blocks)
-	if n := len(all); n > maxMessage {
+	all, _ := encode(m.Blocks)
+	if n := len(escape(string(all))); n > maxMessage {
 		v.fault("blocks of %d bytes", n)
 	}
 	v.check(m.Blocks, maxBlocks)
@@ -299,6 +299,7 @@ func (v *validator) inline(raw json.RawMessage) {
 		v.fault("an inline of type %q", in.Type)
 	}
 	v.text(in.Text, maxSection)
+	v.shown.WriteString(in.URL + " ")
 }
 
 func mustBeValid(t testing.TB, raw []byte) (shown string) {
