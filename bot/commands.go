@@ -65,7 +65,7 @@ func runHelp(_ context.Context, _ Desk, inv Invocation) (Reply, error) {
 	if name := strings.ToLower(strings.TrimSpace(inv.Args["command"])); name != "" {
 		i := slices.IndexFunc(table, func(c Command) bool { return c.Name == name })
 		if i < 0 {
-			return Reply{}, problemf("help without a name lists them", "There is no command %q", clip(name, 40))
+			return Reply{}, noCommand(name, table)
 		}
 		return Reply{Document: helpOf(table[i])}, nil
 	}
@@ -245,7 +245,7 @@ func latestOf(ctx context.Context, d Desk, doc *message.Document, text string) e
 		return err
 	}
 	if len(works) == 0 {
-		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("We have seen no work of theirs yet.")})
+		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("We have seen no such work yet.")})
 		return nil
 	}
 	doc.Blocks = append(doc.Blocks, message.Heading{Level: 2, Text: "Latest"})
@@ -553,6 +553,9 @@ func chosen(ctx context.Context, d Desk, inv Invocation) ([]digest.Subscription,
 		return nil, err
 	}
 	want := strings.FieldsFunc(inv.Args["subscription"], func(r rune) bool { return r == ' ' || r == ',' })
+	if len(want) == 0 {
+		return nil, problemf("subscriptions shows the ids of this channel; all means all of them", "No subscription was named")
+	}
 	if len(want) == 1 && want[0] == "all" {
 		if len(subs) == 0 {
 			return nil, problemf("subscribe begins one", "There is no subscription here")
@@ -565,7 +568,9 @@ func chosen(ctx context.Context, d Desk, inv Invocation) ([]digest.Subscription,
 		if i < 0 {
 			return nil, problemf("subscriptions shows the ids of this channel", "There is no subscription %q here", clip(id, 40))
 		}
-		out = append(out, subs[i])
+		if !slices.ContainsFunc(out, func(s digest.Subscription) bool { return s.ID == subs[i].ID }) {
+			out = append(out, subs[i])
+		}
 	}
 	return out, nil
 }

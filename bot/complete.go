@@ -74,18 +74,17 @@ func orEverything(q string) string {
 
 // completeWork offers recent works whose words begin as typed.
 func (r *Router) completeWork(ctx context.Context, typed string) []Choice {
-	text := strings.TrimSpace(typed)
+	// What a person is typing is no query yet: quotes and colons are only letters.
+	text := strings.TrimSpace(strings.Map(func(c rune) rune {
+		if strings.ContainsRune(`"():<>=*-,`, c) {
+			return ' '
+		}
+		return c
+	}, typed))
 	var q query.Query
 	if text != "" {
 		var err error
-		// What a person is typing is no query yet: quotes and colons are only letters.
-		plain := strings.Map(func(c rune) rune {
-			if strings.ContainsRune(`"():<>=*-,`, c) {
-				return ' '
-			}
-			return c
-		}, text)
-		if q, err = r.desk.ParseQuery(ctx, strings.TrimSpace(plain)+"*"); err != nil {
+		if q, err = r.desk.ParseQuery(ctx, text+"*"); err != nil {
 			return nil
 		}
 	}
@@ -101,31 +100,36 @@ func (r *Router) completeWork(ctx context.Context, typed string) []Choice {
 	return out
 }
 
-// A pick gathers choices: those that begin as typed come before those that have a
-// word that does, which come before those that hold it anywhere.
-type pick struct{ ranks [3][]Choice }
+// A pick gathers choices: what goes by exactly the name that was typed, then what is
+// shown with a label that begins so, then what has another name that does, then what
+// has a word that does, then what holds it anywhere.
+type pick struct{ ranks [5][]Choice }
 
 func (p *pick) offer(typed, label, value string, names ...string) {
 	typed = strings.ToLower(strings.TrimSpace(typed))
-	rank := 3
-	for _, n := range append([]string{label}, names...) {
+	rank := len(p.ranks)
+	for i, n := range append([]string{label, value}, names...) {
 		n = strings.ToLower(n)
 		switch {
-		case strings.HasPrefix(n, typed):
+		case n == typed:
 			rank = 0
-		case strings.Contains(n, " "+typed):
+		case strings.HasPrefix(n, typed) && i == 0:
 			rank = min(rank, 1)
-		case strings.Contains(n, typed):
+		case strings.HasPrefix(n, typed):
 			rank = min(rank, 2)
+		case strings.Contains(n, " "+typed):
+			rank = min(rank, 3)
+		case strings.Contains(n, typed):
+			rank = min(rank, 4)
 		}
 	}
-	if rank < 3 && len(p.ranks[rank]) < maxChoices {
+	if rank < len(p.ranks) && len(p.ranks[rank]) < maxChoices {
 		p.ranks[rank] = append(p.ranks[rank], Choice{Label: clip(label, 100), Value: value})
 	}
 }
 
 func (p *pick) best() []Choice {
-	all := slices.Concat(p.ranks[0], p.ranks[1], p.ranks[2])
+	all := slices.Concat(p.ranks[:]...)
 	return all[:min(len(all), maxChoices)]
 }
 

@@ -3,9 +3,11 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"unicode"
 
 	"seedcorn/bot/message"
 	"seedcorn/digest/query"
@@ -81,7 +83,10 @@ func NewRouter(d Desk, log *slog.Logger) *Router {
 // help.
 func (r *Router) Parse(line string) (command string, args map[string]string, err error) {
 	line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "/"))
-	name, rest, _ := strings.Cut(line, " ")
+	name, rest := line, ""
+	if i := strings.IndexFunc(line, unicode.IsSpace); i >= 0 {
+		name, rest = line[:i], line[i:]
+	}
 	name = strings.ToLower(name)
 	if name == "" {
 		return "help", nil, nil
@@ -119,9 +124,11 @@ func (r *Router) find(name string) (Command, bool) {
 	return r.commands[i], true
 }
 
-func (r *Router) unknown(name string) error {
-	names := make([]string, len(r.commands))
-	for i, c := range r.commands {
+func (r *Router) unknown(name string) error { return noCommand(name, r.commands) }
+
+func noCommand(name string, table []Command) error {
+	names := make([]string, len(table))
+	for i, c := range table {
 		names[i] = c.Name
 	}
 	hint := "help lists what you can ask"
@@ -179,7 +186,7 @@ func (r *Router) fail(inv Invocation, err error) Reply {
 	var blocks []message.Block
 	switch {
 	case errors.As(err, &syntax):
-		say, hint = syntax.Error(), syntax.Hint
+		say, hint = fmt.Sprintf("query, column %d: %s", syntax.Col, syntax.Msg), syntax.Hint
 		if src := inv.Args["query"]; src != "" {
 			blocks = append(blocks, message.Preformatted{Text: syntax.Caret(src)})
 		}
@@ -210,7 +217,7 @@ func splitQuoted(s string) []string {
 		case r == '"':
 			quoted = !quoted
 			word.WriteRune(r)
-		case !quoted && (r == ' ' || r == '\t' || r == '\n'):
+		case !quoted && unicode.IsSpace(r):
 			if word.Len() > 0 {
 				out = append(out, word.String())
 				word.Reset()

@@ -281,7 +281,7 @@ func (d *FakeDesk) Search(_ context.Context, q query.Query, limit int, after str
 	from := 0
 	if after != "" {
 		if from, err = strconv.Atoi(after); err != nil || from < 0 {
-			return nil, "", &bot.Problem{Say: "There is no such page", Hint: "search again", Err: err}
+			return nil, "", &bot.Problem{Say: "There is no such page", Hint: "search again"}
 		}
 	}
 	found := d.matching(q)
