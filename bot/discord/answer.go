@@ -3,8 +3,10 @@ package discord
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"seedcorn/bot"
@@ -29,6 +31,7 @@ const (
 	firstDeadline  = 2500 * time.Millisecond // of the 3 s for a first answer
 	tokenLife      = 15 * time.Minute
 	followUpMargin = 15 * time.Second
+	lastWord       = time.Second // for a handler that is told to stop
 	followUpTries  = 4
 	followUpPause  = 400 * time.Millisecond
 )
@@ -80,7 +83,7 @@ func (a *Adapter) respond(ctx context.Context, h bot.Handler, q ask) (first call
 	} else {
 		go func() { answer <- a.handle(ctx, h, q.inv) }()
 	}
-	patience := time.NewTimer(a.opt.Patience)
+	patience := time.NewTimer(patienceFor(q.id, a.opt.Patience, began))
 	defer patience.Stop()
 	select {
 	case r := <-answer:
@@ -108,15 +111,34 @@ func (a *Adapter) respond(ctx context.Context, h bot.Handler, q ask) (first call
 		case r := <-answer:
 			a.late(ctx, q, r)
 		case <-ctx.Done():
-			// What the handler says now would reach nobody, unless we are stopping.
+			// Whoever waits is told something in any case: the token still lives for a moment.
+			say := "That took too long. Please ask again, for less at once."
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				say = "Seedcorn is being restarted. Please ask again in a minute."
+			}
 			select {
 			case r := <-answer:
 				a.late(ctx, q, r)
-			case <-time.After(time.Second):
+			case <-time.After(lastWord):
 				a.log.Error("answering too late", "interaction", q.id, "command", q.inv.Command, "error", ctx.Err())
+				a.late(ctx, q, plainly(say))
 			}
 		}
 	}
+}
+
+// patienceFor is how long an answer may take before it is deferred. An interaction
+// that comes late, as one that a resumed session repeats, has used up some of its
+// three seconds; its id says when it was made. An age that cannot be, because then
+// the token would have died, is that of a clock that is wrong.
+func patienceFor(id string, most time.Duration, now time.Time) time.Duration {
+	const dead, least = 3 * time.Second, 50 * time.Millisecond
+	n, err := strconv.ParseUint(id, 10, 64)
+	age := now.Sub(time.UnixMilli(int64(n>>22) + epoch))
+	if err != nil || age <= 0 || age >= dead {
+		return most
+	}
+	return max(least, min(most, firstDeadline-age))
 }
 
 // handle calls the handler; a panic of a command is an answer, too.

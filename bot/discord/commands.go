@@ -266,12 +266,17 @@ func (a *Adapter) Register(ctx context.Context, guilds ...string) (changed bool,
 
 func (a *Adapter) overwrite(ctx context.Context, path string, want []registration) (bool, error) {
 	out := a.do(ctx, call{method: http.MethodGet, path: path + "?with_localizations=true", bucket: path})
-	if !out.ok() {
-		return false, fmt.Errorf("reading the registered commands: %w", out.failure())
-	}
 	var known []json.RawMessage
-	if err := json.Unmarshal(out.body, &known); err != nil {
-		return false, fmt.Errorf("reading the registered commands: %w", err)
+	switch {
+	case out.status == http.StatusNotFound:
+		// Nothing there yet; if it is the application that is not there, the overwrite
+		// says so.
+	case !out.ok():
+		return false, fmt.Errorf("reading the registered commands: %w", out.failure())
+	default:
+		if err := json.Unmarshal(out.body, &known); err != nil {
+			return false, fmt.Errorf("reading the registered commands: %w", err)
+		}
 	}
 	var have []registration
 	body := make([]any, 0, len(want)+1)

@@ -153,6 +153,16 @@ func TestRegister(t *testing.T) {
 		t.Error("a server's id that is none is taken")
 	}
 	f.hook = func(w http.ResponseWriter, r *http.Request, _ func() []byte) bool {
+		if r.Method == http.MethodGet {
+			refuse(w, 404, 0, "404: Not Found")
+			return true
+		}
+		return false
+	}
+	if changed, err := a.Register(t.Context()); !changed || err != nil {
+		t.Errorf("where none were ever registered: %v, %v", changed, err)
+	}
+	f.hook = func(w http.ResponseWriter, r *http.Request, _ func() []byte) bool {
 		if r.Method == http.MethodPut || strings.Contains(r.URL.Path, "/guilds/") {
 			refuse(w, 400, codeInvalidForm, "Invalid Form Body")
 			return true

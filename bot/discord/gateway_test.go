@@ -192,6 +192,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 // What people ask over the gateway is answered, in every shard.
 func TestGateway(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	newGateway(t, f, 2, func(w *wire) {
 		if w.ready() {
@@ -231,6 +232,7 @@ func TestGateway(t *testing.T) {
 // A gateway that accepts and never says Hello is left after a while, not waited for
 // for ever.
 func TestGatewayNeverHello(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	ready := make(chan int, 10)
 	newGateway(t, f, 1, func(w *wire) {
@@ -254,6 +256,7 @@ func TestGatewayNeverHello(t *testing.T) {
 // Told to reconnect, a session is resumed, and what was asked in between is answered.
 // Told so in place of RESUMED, on which discordgo locks up, it is begun anew.
 func TestGatewayReconnect(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	resumed, fresh := make(chan int, 10), make(chan int, 10)
 	newGateway(t, f, 1, func(w *wire) {
@@ -307,6 +310,7 @@ func TestGatewayReconnect(t *testing.T) {
 
 // An invalid session is identified anew.
 func TestGatewayInvalidSession(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	newGateway(t, f, 1, func(w *wire) {
 		switch w.n {
@@ -334,6 +338,7 @@ func TestGatewayInvalidSession(t *testing.T) {
 
 // A connection whose heartbeats are not acknowledged is dead, however open it is.
 func TestGatewayZombie(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	again := make(chan int, 10)
 	newGateway(t, f, 1, func(w *wire) {
@@ -411,6 +416,7 @@ func TestGatewayFatal(t *testing.T) {
 // A token that REST does not know ends Run before anything is connected; trouble with
 // the network does not.
 func TestGatewayRefused(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.hook = func(w http.ResponseWriter, _ *http.Request, _ func() []byte) bool {
 		refuse(w, 401, 0, "401: Unauthorized")

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -296,6 +297,49 @@ func TestRespond(t *testing.T) {
 	}
 }
 
+func TestPatience(t *testing.T) {
+	now := time.UnixMilli(epoch + 1e12)
+	for _, tt := range []struct{ age, want time.Duration }{
+		{0, 1500 * time.Millisecond}, {-time.Hour, 1500 * time.Millisecond}, {500 * time.Millisecond, 1500 * time.Millisecond},
+		{1400 * time.Millisecond, 1100 * time.Millisecond}, {2900 * time.Millisecond, 50 * time.Millisecond}, {time.Minute, 1500 * time.Millisecond},
+	} {
+		if got := patienceFor(snowflake(now.Add(-tt.age)), 1500*time.Millisecond, now); got != tt.want {
+			t.Errorf("an interaction %s old may wait %s, want %s", tt.age, got, tt.want)
+		}
+	}
+}
+
+// A command that never ends is answered before its token dies, in a bubble of time.
+func TestRespondTakesTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		began := time.Now()
+		a := newAdapter(t, Options{Base: "http://discord.test", Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			b, _ := io.ReadAll(r.Body)
+			asked = append(asked, fmt.Sprintf("%s %s after %s", r.Method, b, time.Since(began)))
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+		})})
+		stuck := make(chan struct{})
+		defer close(stuck)
+		q, err := a.decode(raw(2, chat("topics"), nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, after := a.respond(t.Context(), &desk{handle: func(context.Context, bot.Invocation) bot.Reply { <-stuck; return bot.Reply{} }}, q)
+		if d := time.Since(began); first.Type != callbackDefer || d != 1500*time.Millisecond {
+			t.Errorf("type %d after %s", first.Type, d)
+		}
+		after(true)
+		if d := time.Since(began); len(asked) != 1 || !strings.Contains(asked[0], "took too long") || d >= tokenLife || d < 14*time.Minute {
+			t.Errorf("told %q after %s", asked, d)
+		}
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestModal(t *testing.T) {
 	a := newAdapter(t, Options{})
 	h := &desk{handle: func(context.Context, bot.Invocation) bot.Reply {
@@ -352,6 +396,29 @@ func TestRespondPanicAndLateness(t *testing.T) {
 	wg.Wait()
 	if n := len(f.all()); n > 1 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// Whoever waits when the program is stopped, or when a command never ends, is told.
+func TestRespondGivesUp(t *testing.T) {
+	f := newFake(t)
+	a := f.adapter(t, Options{Patience: time.Millisecond})
+	stuck := make(chan struct{})
+	defer close(stuck)
+	h := &desk{handle: func(context.Context, bot.Invocation) bot.Reply {
+		<-stuck
+		return plainly("too late")
+	}}
+	q, err := a.decode(raw(2, chat("topics"), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, after := a.respond(ctx, h, q)
+	cancel()
+	after(true)
+	if r := f.last(t, http.MethodPatch, "/messages/@original"); !strings.Contains(string(r.body), "being restarted") {
+		t.Errorf("told %s", r.body)
 	}
 }
 

@@ -204,10 +204,9 @@ const (
 	codeUnknownMessage  = 10008
 	codeUnknownUser     = 10013
 	codeUnknownWebhook  = 10015
-	codeUnknownAnswer   = 10062
 	codeSlowmode        = 20016
 	codeWriteLimit      = 20028
-	codeThreadCap       = 30033 // and others of 30,000: of threads, tags, messages
+	codeEditLimit       = 30046 // of a message that is older than an hour
 	codeActiveThreads   = 160006
 	codeResourceLimited = 40062
 	codeTagRequired     = 40067
@@ -244,7 +243,7 @@ func classify(out outcome, into *posted) *bot.PostError {
 	case out.status >= 500:
 		// An error may come after the message was stored.
 		return fail(bot.FateUnsure, 0, "Discord had an error of its own.")
-	case out.status == http.StatusTooManyRequests, e.Code == codeSlowmode, e.Code == codeWriteLimit, e.Code == codeResourceLimited, e.Code == codeOverloaded, e.Code == codeActiveThreads:
+	case out.status == http.StatusTooManyRequests, e.Code == codeSlowmode, e.Code == codeWriteLimit, e.Code == codeResourceLimited, e.Code == codeOverloaded, e.Code == codeActiveThreads, e.Code == codeEditLimit:
 		return fail(bot.FateRetry, cmp.Or(out.retryAfter(), unnamedPause), "Discord asks us to wait.")
 	case out.status == http.StatusForbidden && !spoken:
 		// A page of the network before Discord, as during a ban of our address.
@@ -260,6 +259,8 @@ func refusalWords(status, code int) string {
 		return "The channel does not exist any more. Subscribe in another one."
 	case codeUnknownGuild:
 		return "The server does not exist any more, or Seedcorn was removed from it."
+	case codeUnknownMessage:
+		return "The message was deleted."
 	case codeUnknownUser:
 		return "The person does not exist any more."
 	case codeMissingAccess:

@@ -389,6 +389,19 @@ func FuzzRender(f *testing.F) {
 	})
 }
 
+// BenchmarkRenderLong renders what a stranger could send at worst: a text of 20,000
+// words of one letter, all of which need an escape.
+func BenchmarkRenderLong(b *testing.B) {
+	a := newAdapter(b, Options{})
+	doc := message.Document{Blocks: []message.Block{message.Paragraph{Text: message.Line{{Text: strings.Repeat("* ", 20_000), Bold: true}}}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := a.Render(doc); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkRender60(b *testing.B) {
 	a := newAdapter(b, Options{})
 	doc := weekly(60)
