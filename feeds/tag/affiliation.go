@@ -258,12 +258,13 @@ func (t *Tagger) resolve(m match, s string, printed feeds.Country, places []foun
 		return foundOrg{}, false
 	}
 	generic := isGeneric(s[m.start:m.end])
+	whole := strings.Trim(s[:m.start]+s[m.end:], " .,") == ""
 	t.names.owners(m.name, func(o owner) {
 		if o.caps && s[m.start:m.end] != strings.ToUpper(s[m.start:m.end]) {
 			return
 		}
-		if home, _ := t.names.orgs[o.org].seat(at); generic && printed != home {
-			return
+		if home, _ := t.names.orgs[o.org].seat(at); generic && printed != home && !(whole && o.kind == nameSure && len(t.names.more[m.name]) == 0) {
+			return // "Western University" is one only where nothing else is said
 		}
 		switch o.kind {
 		case nameModel:
@@ -391,7 +392,7 @@ var genericWords = map[string]bool{
 	"faculty": true, "department": true, "hospital": true, "general": true, "federal": true, "institution": true, "education": true, "social": true, "natural": true, "physics": true,
 	"mathematics": true, "management": true, "law": true, "design": true, "ministry": true, "graduate": true, "foundation": true, "system": true, "ai": true,
 	"universite": true, "universidad": true, "systems": true, "industry": true, "commerce": true, "finance": true, "eastern": true, "western": true,
-	"northern": true, "southern": true, "council": true, "office": true, "communication": true, "communications": true, "electronic": true, "electronics": true,
+	"northern": true, "southern": true, "software": true, "data": true, "council": true, "office": true, "communication": true, "communications": true, "electronic": true, "electronics": true,
 }
 
 // isGeneric reports whether a name has nothing but such words.
