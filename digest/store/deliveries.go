@@ -128,7 +128,7 @@ func (db *DB) Silence(ctx context.Context, id digest.SubscriptionID, because str
 // forever is a pause without an end.
 var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Deliveries returns deliveries of a state, or of all with "", newest digest first.
+// Deliveries returns deliveries of a state, or of all with "", the latest tried first.
 // limit is 1 to 1000, 0 means 100.
 func (db *DB) Deliveries(ctx context.Context, state digest.DeliveryState, limit int) ([]digest.Delivery, error) {
 	if limit <= 0 {
