@@ -142,30 +142,35 @@ func (c *api) call(ctx context.Context, token, method string, args, out any) (ht
 }
 
 // send posts to a response_url, whose address is a secret and stays out of errors.
+// The error is a *callError.
 func (c *api) send(ctx context.Context, hook string, body []byte) error {
+	fail := func(e callError) error {
+		e.Method = "response_url"
+		return &e
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, hook, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("following up: making the request")
+		return fail(callError{Err: errors.New("making the request")})
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("following up: %w", bare(err))
+		return fail(callError{Left: true, Err: bare(err)})
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
 	if err != nil {
-		return fmt.Errorf("following up: reading the answer: %w", bare(err))
+		return fail(callError{Left: true, Status: resp.StatusCode, Err: fmt.Errorf("reading the answer: %w", bare(err))})
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("following up: HTTP status %d", resp.StatusCode)
+		return fail(callError{Left: true, Status: resp.StatusCode, After: retryAfter(resp.Header)})
 	}
 	var said struct {
 		OK    *bool  `json:"ok"`
 		Error string `json:"error"`
 	}
 	if json.Unmarshal(raw, &said) == nil && said.OK != nil && !*said.OK {
-		return fmt.Errorf("following up: %s", clip(tidy(said.Error), 60))
+		return fail(callError{Left: true, Status: resp.StatusCode, Code: clip(tidy(said.Error), 60)})
 	}
 	return nil
 }

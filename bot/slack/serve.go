@@ -3,7 +3,9 @@ package slack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"runtime/debug"
 	"time"
@@ -351,16 +353,47 @@ func (h *hook) left(now time.Time) bool {
 	return h.url != "" && h.used < hookUses && now.Sub(h.born) < hookLife
 }
 
+// maxWait is how long an answer waits when Slack asks to go slower; the person has
+// turned to something else by then.
+const maxWait = 30 * time.Second
+
 // follow sends one part after the acknowledgment: by the response_url while it
-// lasts, else by the Web API.
+// lasts, else by the Web API. Where Slack asks to go slower it waits and tries again:
+// a 429 is the one answer after which nothing can have been posted.
 func (a *Adapter) follow(ctx context.Context, b back, h *hook, p bot.Part, public, replace bool) error {
+	for {
+		err := a.followOnce(ctx, b, h, p, public, replace)
+		var e *callError
+		if !errors.As(err, &e) || e.Status != http.StatusTooManyRequests || e.After > maxWait {
+			return err
+		}
+		timer := time.NewTimer(max(e.After, time.Second))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+func (a *Adapter) followOnce(ctx context.Context, b back, h *hook, p bot.Part, public, replace bool) error {
 	if h.left(time.Now()) && a.api.hookable(h.url) {
 		body, err := h.body(p, b.thread, replace)
 		if err != nil {
 			return err
 		}
-		h.used++
-		return a.api.send(ctx, h.url, body)
+		err = a.api.send(ctx, h.url, body)
+		var e *callError
+		switch {
+		case errors.As(err, &e) && e.Status == http.StatusTooManyRequests:
+			return err
+		case e != nil && e.Status/100 == 4:
+			h.used = hookUses // Slack knows it no more: it was used up, or is too old
+		default:
+			h.used++
+			return err
+		}
 	}
 	token, err := a.opt.Tokens.Token(ctx, b.workspace)
 	if err != nil {

@@ -183,6 +183,43 @@ func TestLongReply(t *testing.T) {
 	})
 }
 
+// A response_url asks to go slower, has expired, or fails.
+func TestHookTrouble(t *testing.T) {
+	slow := handler(func(context.Context, bot.Invocation) bot.Reply { time.Sleep(2 * time.Second); return say("here") })
+	tests := []struct {
+		name         string
+		answers      []func(call) (*http.Response, error) // of the response_url; the last one stays
+		hooks, posts int
+		log          string
+	}{
+		{"slower", []func(call) (*http.Response, error){says(429, "", "Retry-After", "7"), says(429, ""), says(200, "ok")}, 3, 0, ""},
+		{"much slower", []func(call) (*http.Response, error){says(429, "", "Retry-After", "3600")}, 1, 0, "answering"},
+		{"expired", []func(call) (*http.Response, error){says(404, `{"ok":false,"error":"expired_url"}`)}, 1, 1, ""},
+		{"broken", []func(call) (*http.Response, error){says(500, "oops")}, 1, 0, "answering"},
+		{"refused", []func(call) (*http.Response, error){says(200, `{"ok":false,"error":"invalid_blocks"}`)}, 1, 0, "invalid_blocks"},
+		{"cut", []func(call) (*http.Response, error){func(call) (*http.Response, error) { return nil, errCut }}, 1, 0, "connection reset"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, f *fake, a *Adapter, logs *testLog, in func(bot.Handler, string, string, string) (string, time.Duration)) {
+				n := 0
+				f.on("hook", func(c call) (*http.Response, error) {
+					n++
+					return tt.answers[min(n, len(tt.answers))-1](c)
+				})
+				in(slow, kindCommand, "1", slash("x"))
+				settle(a)
+				if hooks, posts := len(f.of("hook")), len(f.of("chat.postEphemeral")); hooks != tt.hooks || posts != tt.posts {
+					t.Errorf("%d by response_url, %d otherwise", hooks, posts)
+				}
+				if tt.log != "" && !strings.Contains(logs.String(), tt.log) || tt.log == "" && logs.String() != "" {
+					t.Errorf("log %q", logs)
+				}
+			})
+		})
+	}
+}
+
 func TestPublicReply(t *testing.T) {
 	bothWays(t, func(t *testing.T, f *fake, a *Adapter, _ *testLog, in func(bot.Handler, string, string, string) (string, time.Duration)) {
 		h := handler(func(context.Context, bot.Invocation) bot.Reply { r := say("for all"); r.Public = true; return r })

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"seedcorn/bot"
 	"seedcorn/bot/message"
@@ -88,7 +89,10 @@ func formView(f bot.Form, m memo) (modal, error) {
 			}
 			in.Element = s
 		} else {
-			t := textInput{Type: "plain_text_input", ActionID: actionAnswer, Multiline: q.Long, Initial: clip(q.Value, maxInput), MaxLength: maxInput}
+			if utf8.RuneCountInString(q.Value) > maxInput {
+				return modal{}, fmt.Errorf("%s is longer than a form takes", q.Param)
+			}
+			t := textInput{Type: "plain_text_input", ActionID: actionAnswer, Multiline: q.Long, Initial: q.Value, MaxLength: maxInput}
 			if previews[f.Command] != "" && q.Param == "query" {
 				in.DispatchAction, t.ActionID = true, actionLive
 				t.Dispatch = &dispatch{[]string{"on_enter_pressed", "on_character_entered"}}
