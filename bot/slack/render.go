@@ -300,8 +300,10 @@ func (r *renderer) List(l message.List) {
 	flush()
 }
 
+// Fields are lines of one block, which is divided between fields if it must be.
 func (r *renderer) Fields(f message.Fields) {
-	var all []inline
+	var block []inline
+	used := 0
 	for _, it := range f.Items {
 		line := spans(it.Value)
 		if name := tidy(it.Name); name != "" {
@@ -310,12 +312,20 @@ func (r *renderer) Fields(f message.Fields) {
 		if len(line) == 0 {
 			continue
 		}
-		if len(all) > 0 {
-			all = append(all, inline{Type: "text", Text: "\n"})
+		n := 0
+		for _, in := range line {
+			n += in.size()
 		}
-		all = append(all, line...)
+		if used > 0 && used+n > chunk-100 {
+			r.flow(false, block)
+			block, used = nil, 0
+		}
+		if len(block) > 0 {
+			block = append(block, inline{Type: "text", Text: "\n"})
+		}
+		block, used = append(block, line...), used+n+100
 	}
-	r.flow(false, all)
+	r.flow(false, block)
 }
 
 func (r *renderer) SmallPrint(s message.SmallPrint) {
@@ -567,8 +577,16 @@ func (r *renderer) pre(keep bool, lines []string) {
 	flush()
 }
 
+// fewSmall is how many small texts get a line each; a context sets its elements side
+// by side.
+const fewSmall = 8
+
 // small adds contexts of plain texts.
 func (r *renderer) small(keep bool, texts ...string) {
+	most := maxContext
+	if len(texts) <= fewSmall {
+		most = 1
+	}
 	var elements []any
 	used := 0
 	flush := func() {
@@ -579,7 +597,7 @@ func (r *renderer) small(keep bool, texts ...string) {
 	}
 	for _, t := range texts {
 		for _, t := range cut(t, chunk/2) {
-			if len(elements) == maxContext || used > 0 && used+jsonLen(t) > chunk {
+			if len(elements) == most || used > 0 && used+jsonLen(t) > chunk {
 				flush()
 			}
 			elements, used = append(elements, plain{"plain_text", t, false}), used+jsonLen(t)
@@ -661,7 +679,7 @@ func pack(line []inline, most int) [][]any {
 		run, used = nil, 0
 	}
 	for _, in := range line {
-		over := 70 + jsonLen(in.URL)
+		over := in.size() - jsonLen(in.Text)
 		for _, text := range cut(in.Text, max(200, most-over)) {
 			one := in
 			one.Text = text
@@ -676,12 +694,14 @@ func pack(line []inline, most int) [][]any {
 	return out
 }
 
-// size is what pack counted for a run.
+// size is about the cost of an inline.
+func (in inline) size() int { return 70 + jsonLen(in.URL) + jsonLen(in.Text) }
+
+// size is about the cost of a run.
 func size(run []any) int {
 	n := 0
 	for _, x := range run {
-		in := x.(inline)
-		n += 70 + jsonLen(in.URL) + jsonLen(in.Text)
+		n += x.(inline).size()
 	}
 	return n
 }
