@@ -36,8 +36,22 @@ func browse(t *testing.T, d *desk) (ctx context.Context, base string) {
 	opt.BaseURL = ""
 	server := httptest.NewServer(New(opt))
 	t.Cleanup(server.Close)
+	profile, err := os.MkdirTemp("", "chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// Its helpers write until they have noticed that it is gone.
+		for range 100 {
+			if err = os.RemoveAll(profile); err == nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		t.Error(err)
+	})
 	allocator, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("force-color-profile", "srgb"),
 		// Nothing but this machine is there for it.
@@ -45,10 +59,15 @@ func browse(t *testing.T, d *desk) (ctx context.Context, base string) {
 		chromedp.WSURLReadTimeout(time.Minute),
 	)...)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(allocator)
+	browser, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(browser, 4*time.Minute)
+	t.Cleanup(func() {
+		cancel()
+		if err := chromedp.Cancel(browser); err != nil {
+			t.Logf("ending Chromium: %v", err)
+		}
+	})
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("starting Chromium: %v", err)
 	}

@@ -35,7 +35,7 @@ func (s *site) guard(next http.Handler) http.Handler {
 			s.refuse(w, r, http.StatusForbidden, s.closedWords())
 			return
 		}
-		if ok, wait := s.limiter.allow(client(r), s.Now()); !ok {
+		if ok, wait := s.limiter.allow(s.client(r), s.Now()); !ok {
 			h.Set("Retry-After", strconv.Itoa(wait))
 			s.refuse(w, r, http.StatusTooManyRequests, "That was many requests in a short time. Wait a little and try again.")
 			return

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,7 +21,7 @@ type limiter struct {
 	rate, burst float64
 
 	mu         sync.Mutex
-	young, old map[netip.Prefix]bucket
+	young, old map[string]bucket
 }
 
 type bucket struct {
@@ -29,7 +30,7 @@ type bucket struct {
 }
 
 // allow takes a token, or says after how many seconds there will be one.
-func (l *limiter) allow(who netip.Prefix, now time.Time) (ok bool, wait int) {
+func (l *limiter) allow(who string, now time.Time) (ok bool, wait int) {
 	if l == nil {
 		return true, 0
 	}
@@ -51,24 +52,31 @@ func (l *limiter) allow(who netip.Prefix, now time.Time) (ok bool, wait int) {
 		wait = max(1, int(math.Ceil((1-b.tokens)/l.rate)))
 	}
 	if l.young == nil || len(l.young) >= maxClients {
-		l.young, l.old = map[netip.Prefix]bucket{}, l.young
+		l.young, l.old = map[string]bucket{}, l.young
 	}
 	l.young[who] = b
 	return ok, wait
 }
 
-// client is who is counted as one: an IPv4 address, or the /64 that a single IPv6
-// subscriber is given (https://www.rfc-editor.org/rfc/rfc6177). Behind a proxy
-// everyone comes from one address, and the proxy should limit.
-func client(r *http.Request) netip.Prefix {
-	a, ok := address(r.RemoteAddr)
-	if !ok {
-		return netip.Prefix{}
+// client is who is counted as one: the person whom a proxy names, an IPv4 address,
+// or the /64 that a single IPv6 subscriber is given
+// (https://www.rfc-editor.org/rfc/rfc6177).
+func (s *site) client(r *http.Request) string {
+	if s.Access == ByProxy {
+		return clip(r.Header.Get(s.UserHeader), maxID)
 	}
-	bits := 32
+	a, _ := address(r.RemoteAddr)
+	if len(s.Proxies) > 0 && s.believes(a) {
+		// Each proxy adds, at the end, the address that it was asked from.
+		said := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+		last := strings.TrimSpace(said[strings.LastIndexByte(said, ',')+1:])
+		if b, err := netip.ParseAddr(last); err == nil {
+			a = b.Unmap()
+		}
+	}
 	if a.Is6() {
-		bits = 64
+		p, _ := a.WithZone("").Prefix(64) // fails for bits out of range only
+		return p.String()
 	}
-	p, _ := a.WithZone("").Prefix(bits) // fails for bits out of range only
-	return p
+	return a.String()
 }

@@ -48,12 +48,38 @@ type listing struct {
 	Empty   string // what to say if there are none
 }
 
-func (s *site) listing(title string, works []digest.Work) *listing {
+func (s *site) listing(ctx context.Context, title string, works []digest.Work) (*listing, error) {
+	names, err := s.sourceNames(ctx)
+	if err != nil {
+		return nil, err
+	}
 	l := &listing{Title: title}
 	for _, w := range works {
-		l.Stories = append(l.Stories, s.story(bot.Story(digest.StoryOf(shown(w))), w.First))
+		l.Stories = append(l.Stories, s.story(wordedWith(names, w), w.First))
 	}
-	return l
+	return l, nil
+}
+
+// wordedWith words a work, with the titles of sources in place of their ids.
+func wordedWith(names map[string]string, w digest.Work) message.Story {
+	m := bot.Story(digest.StoryOf(shown(w)))
+	m.Also = slices.Clone(m.Also)
+	for i, l := range m.Also {
+		m.Also[i].Name = cmp.Or(names[l.Name], l.Name)
+	}
+	return m
+}
+
+// sourceNames are the titles of the sources, by [sourceName].
+func (s *site) sourceNames(ctx context.Context) (map[string]string, error) {
+	return s.titles.get(ctx, "", s.Now(), func(ctx context.Context) (map[string]string, error) {
+		hs, err := s.health(ctx)
+		names := map[string]string{}
+		for _, h := range hs {
+			names[string(sourceName(h.ID))] = h.Title
+		}
+		return names, err
+	})
 }
 
 func datesOf(d digest.Digest) map[string]time.Time {
@@ -150,8 +176,11 @@ func (s *site) work(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, fmt.Errorf("reading what was looked up: %w", err)
 	}
-	st := bot.Story(digest.StoryOf(w))
-	v := workView{Work: w, Story: s.story(st, w.First), reading: reading{Doc: bot.Why(w, corrections, looked), Also: s.around(w)}}
+	names, err := s.sourceNames(r.Context())
+	if err != nil {
+		return reply{}, err
+	}
+	v := workView{Work: w, Story: s.story(wordedWith(names, w), w.First), reading: reading{Doc: bot.Why(w, corrections, looked), Also: s.around(w)}}
 	// The page has its own way to show the title and the link below it.
 	if h, ok := v.Doc.Blocks[0].(message.Heading); ok {
 		v.Note, v.Doc.Blocks = h.Note, v.Doc.Blocks[1:]
@@ -213,7 +242,10 @@ func (s *site) newest(ctx context.Context, title, text string) (*listing, error)
 	if err != nil {
 		return nil, fmt.Errorf("searching %q: %w", text, err)
 	}
-	l := s.listing(title, works)
+	l, err := s.listing(ctx, title, works)
+	if err != nil {
+		return nil, err
+	}
 	l.Query = text
 	if more != "" {
 		l.More = searchFor(text)
@@ -275,13 +307,12 @@ func (s *site) country(r *http.Request) (reply, error) {
 	case string(c) != id:
 		return reply{to: pathTo("country", c)}, nil
 	}
-	var labs []link
+	labs := 0
 	for _, l := range s.Registry.Labs() {
-		if l.At(time.Time{}).Home == c {
-			labs = append(labs, link{l.Name, pathTo("lab", l.ID)})
+		if home(l) == c {
+			labs++
 		}
 	}
-	slices.SortFunc(labs, func(a, b link) int { return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
 	name := s.Registry.CountryName(c)
 	code := string(c)
 	if c == feeds.Nowhere {
@@ -293,13 +324,15 @@ func (s *site) country(r *http.Request) (reply, error) {
 	}
 	works.Empty = "We have seen no open work from there yet."
 	doc := message.Document{Blocks: []message.Block{
-		message.Heading{Level: 1, Text: strings.TrimSpace(s.Registry.CountryFlag(c) + " " + name), Note: count(len(labs), "lab") + " in the registry"},
+		message.Heading{Level: 1, Text: strings.TrimSpace(s.Registry.CountryFlag(c) + " " + name), Note: count(labs, "lab") + " in the registry"},
 	}}
+	more := []link{{"Every work, open or not", "/search?" + choice{"country", code}.encode()}}
+	if labs > 0 {
+		more = append(more, link{"Labs of the registry", "/labs?" + choice{"country", string(c)}.encode()})
+	}
 	return s.page("reading", 0, view{
 		Title: name, Nav: "/labs", Feeds: true, Feed: works.Query,
-		Body: reading{Doc: doc, Works: works, Also: groups(
-			group{"All works", []link{{"open or not", "/search?" + choice{"country", code}.encode()}}}, group{"Labs", labs},
-		)},
+		Body: reading{Doc: doc, Works: works, Also: []group{{"More", more}}},
 	})
 }
 
@@ -323,29 +356,83 @@ func (s *site) license(r *http.Request) (reply, error) {
 	})
 }
 
-// A place is a country with its labs.
-type place struct {
-	Name, Flag string
-	Code       feeds.Country
-	Labs       []link
+// A labsView is the page of all labs: countries with how many labs they have,
+// or the labs of one country, or those with a name.
+type labsView struct {
+	Version string
+	All     int
+	Name    string // what was looked for
+	Place   string // the country whose labs these are
+	Labs    []labRow
+	More    int // labs that fit too, and are left out
+	Places  []placeRow
 }
 
-func (s *site) labs(*http.Request) (reply, error) {
-	by := map[feeds.Country]*place{}
-	var places []*place
-	for _, l := range s.Registry.Labs() {
-		c := cmp.Or(l.At(time.Time{}).Home, feeds.Nowhere)
-		p := by[c]
-		if p == nil {
-			p = &place{Name: s.Registry.CountryName(c), Flag: s.Registry.CountryFlag(c), Code: c}
-			by[c], places = p, append(places, p)
+type labRow struct {
+	link
+	Kind    feeds.LabKind
+	Country string
+}
+
+type placeRow struct {
+	Name, Flag string
+	Code       feeds.Country
+	Labs       int
+}
+
+// mostLabs is how many labs a search by name shows.
+const mostLabs = 100
+
+func (s *site) labs(r *http.Request) (reply, error) {
+	q := r.URL.Query()
+	v := labsView{Version: s.Registry.Version(), Name: strings.TrimSpace(tidy(clipped(q.Get("name"))))}
+	code := feeds.Country(q.Get("country"))
+	if code != "" {
+		c, ok := s.Registry.ParseCountry(clipped(string(code)))
+		if !ok && code != feeds.Nowhere && code != feeds.International {
+			return reply{}, missing("There is no such country", "A code such as FR works, and so does an English name.", link{"All labs", "/labs"})
 		}
-		p.Labs = append(p.Labs, link{l.Name, pathTo("lab", l.ID)})
+		if ok {
+			code = c
+		}
+		v.Place = s.Registry.CountryName(code)
 	}
-	slices.SortFunc(places, func(a, b *place) int {
-		return cmp.Or(cmp.Compare(len(b.Labs), len(a.Labs)), cmp.Compare(a.Name, b.Name))
-	})
-	return s.page("labs", 0, view{Title: "Labs", Nav: "/labs", Body: map[string]any{"Places": places, "Version": s.Registry.Version()}})
+	by := map[feeds.Country]int{}
+	want := strings.ToLower(v.Name)
+	for _, l := range s.Registry.Labs() {
+		c := home(l)
+		by[c]++
+		v.All++
+		switch {
+		case code == "" && want == "", code != "" && code != c, want != "" && !goesBy(l, want):
+			continue
+		case len(v.Labs) >= mostLabs && code == "":
+			v.More++
+			continue
+		}
+		v.Labs = append(v.Labs, labRow{link{l.Name, pathTo("lab", l.ID)}, l.Kind, s.Registry.CountryName(c)})
+	}
+	slices.SortFunc(v.Labs, func(a, b labRow) int { return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	if code == "" && want == "" {
+		for c, n := range by {
+			v.Places = append(v.Places, placeRow{s.Registry.CountryName(c), s.Registry.CountryFlag(c), c, n})
+		}
+		slices.SortFunc(v.Places, func(a, b placeRow) int { return cmp.Or(cmp.Compare(b.Labs, a.Labs), cmp.Compare(a.Name, b.Name)) })
+	}
+	return s.page("labs", 0, view{Title: "Labs", Nav: "/labs", Body: v})
+}
+
+// home is where a lab sits today.
+func home(l feeds.Lab) feeds.Country { return cmp.Or(l.At(time.Time{}).Home, feeds.Nowhere) }
+
+// goesBy reports whether part of a lab's names is want, which is in lower case.
+func goesBy(l feeds.Lab, want string) bool {
+	for _, names := range [][]string{{l.Name, string(l.ID)}, l.Aliases, l.Ambiguous} {
+		if slices.ContainsFunc(names, func(n string) bool { return strings.Contains(strings.ToLower(n), want) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // A licenseRow is a license in the list of all.

@@ -90,8 +90,10 @@ var facetKinds = []facetKind{
 			out = append(out, sourceFacet(id))
 		}
 		return out
+	}, show: func(_ *site, v string) string {
+		return map[string]string{"hf": "Hugging Face", "hf-papers": "Hugging Face papers", "gh": "GitHub", "arxiv": "arXiv", "arxiv-query": "arXiv, by query"}[v]
 	}},
-	{param: "category", title: "arXiv category", of: func(x query.Subject) []string { return x.Categories }},
+	{param: "category", title: "Category", of: func(x query.Subject) []string { return x.Categories }},
 	{
 		param: "since", title: "First public", fixed: []string{"7d", "1mo", "3mo", "1y"},
 		show: func(_ *site, v string) string {
@@ -280,7 +282,9 @@ func (s *site) search(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, fmt.Errorf("searching: %w", err)
 	}
-	f.Works = s.listing("Works", works)
+	if f.Works, err = s.listing(r.Context(), "Works", works); err != nil {
+		return reply{}, err
+	}
 	f.Works.Empty = "Nothing matches. Fewer words or filters find more."
 	if more != "" {
 		f.Works.More = ask{a.Text, a.Choices, more}.address()

@@ -107,12 +107,14 @@ type Options struct {
 	// UserHeader is the header in which a reverse proxy names the person that it let
 	// in, for [ByProxy]. "" is X-Forwarded-User.
 	UserHeader string
-	// Proxies are the addresses from which that header is believed. None means this
-	// machine only.
+	// Proxies are the addresses whose word is taken for who asks: in that header, and
+	// in X-Forwarded-For. None means this machine only for the one, nobody for the
+	// other.
 	Proxies []netip.Prefix
 
 	// PerSecond requests of one client are answered in the long run, Burst at once.
-	// 0 stands for 10 and 60; a negative PerSecond lifts the limit.
+	// 0 stands for 10 and 60; a negative PerSecond lifts the limit. A client is a
+	// person behind [ByProxy], and an address otherwise.
 	PerSecond float64
 	Burst     int
 
@@ -148,6 +150,7 @@ type site struct {
 	balances memo[digest.Balance]
 	samples  memo[[]digest.Work]
 	healths  memo[[]digest.SourceHealth]
+	titles   memo[map[string]string]
 }
 
 // New returns the pages as a handler for "/". It serves every path, with a page
@@ -169,7 +172,7 @@ func New(opt Options) http.Handler {
 		s.limiter = &limiter{rate: opt.PerSecond, burst: float64(opt.Burst)}
 	}
 	s.templates = s.ownPages()
-	s.weeks.fresh, s.balances.fresh, s.samples.fresh, s.healths.fresh = opt.Fresh, opt.Fresh, opt.Fresh, opt.Fresh
+	s.weeks.fresh, s.balances.fresh, s.samples.fresh, s.healths.fresh, s.titles.fresh = opt.Fresh, opt.Fresh, opt.Fresh, opt.Fresh, opt.Fresh
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
 		"/{$}":           s.week,

@@ -19,14 +19,14 @@ import (
 // paths are one of each page.
 var paths = []string{
 	"/", "/digests", "/digest/d000000000001", "/search", "/search?q=reasoning", "/search?q=reasoning&country=CN&openness=open-weights&since=1mo", "/search?q=zzzz", "/work/" + string(id(0)), "/work/" + string(id(7)), "/work/" + string(id(60)),
-	"/labs", "/lab/deepseek", "/lab/google-deepmind", "/country/FR", "/country/XX", "/licenses", "/license/MIT", "/license/LicenseRef-scancode-llama-3.1-license-2024",
+	"/labs", "/labs?name=deep", "/labs?country=CN", "/lab/deepseek", "/lab/google-deepmind", "/country/FR", "/country/XX", "/licenses", "/license/MIT", "/license/LicenseRef-scancode-llama-3.1-license-2024",
 	"/balance", "/balance?rule=any&view=control&companies=yes&since=1mo&q=reasoning", "/sources", "/rules",
 }
 
 // lostPaths are pages that say that something is wrong.
 var lostPaths = map[string]int{
 	"/search?q=country:": 400, "/search?q=lab:nobody": 400, "/search?q=a&country=Nowhereland": 400, "/search?q=%ff": 400, "/search?q=a&after=junk": 400, "/search?q=" + strings.Repeat("a", 9000): 400,
-	"/work/wnone": 404, "/work/w00": 404, "/digest/none": 404, "/lab/nobody": 404, "/country/ZZ": 404, "/license/MOT": 404, "/nowhere": 404, "/work/": 404, "/work//x": 404, "//evil.example/": 404, "/a/../b": 404, "/work/%00": 404, "/style.css/x": 404,
+	"/work/wnone": 404, "/work/w00": 404, "/digest/none": 404, "/lab/nobody": 404, "/labs?country=ZZ": 404, "/country/ZZ": 404, "/license/MOT": 404, "/nowhere": 404, "/work/": 404, "/work//x": 404, "//evil.example/": 404, "/a/../b": 404, "/work/%00": 404, "/style.css/x": 404,
 	"/balance?rule=most": 400, "/balance?view=x": 400, "/balance?since=never": 400, "/balance?companies=2": 400, "/balance?q=country:": 400,
 	"/feed.atom?q=country:": 400, "/feed.json?limit=0": 400, "/works.csv?limit=9999": 400, "/works.jsonl?after=x": 400, "/balance.csv?q=lab:": 400, "/balance.jsonl?rule=x": 400,
 }
@@ -392,15 +392,47 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// Who is one client, by who may say so.
+func TestClient(t *testing.T) {
+	inside := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for _, tt := range []struct {
+		name            string
+		access          Access
+		proxies         []netip.Prefix
+		peer, said, who string
+		want            string
+	}{
+		{"an address", Public, nil, "192.0.2.1:5", "", "", "192.0.2.1"},
+		{"one that says it is another", Public, nil, "192.0.2.1:5", "198.51.100.1", "", "192.0.2.1"},
+		{"past the proxy", Public, inside, "192.0.2.1:5", "198.51.100.1", "", "192.0.2.1"},
+		{"by the proxy", Public, inside, "10.0.0.1:5", "203.0.113.9, 198.51.100.1", "", "198.51.100.1"},
+		{"by the proxy, IPv6", Public, inside, "10.0.0.1:5", "2001:db8:1:2:3::4", "", "2001:db8:1:2::/64"},
+		{"by a proxy that says nothing", Public, inside, "10.0.0.1:5", "", "", "10.0.0.1"},
+		{"by a proxy that says nonsense", Public, inside, "10.0.0.1:5", "unknown", "", "10.0.0.1"},
+		{"a person", ByProxy, inside, "10.0.0.1:5", "", "ana", "ana"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &site{Options: Options{Access: tt.access, Proxies: tt.proxies, UserHeader: "X-Forwarded-User"}}
+			r := httptest.NewRequest(http.MethodGet, "http://x/", nil)
+			r.RemoteAddr = tt.peer
+			r.Header.Set("X-Forwarded-For", tt.said)
+			r.Header.Set("X-Forwarded-User", tt.who)
+			if got := s.client(r); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // However many clients there are, so much is remembered and no more, and who
 // asked too often stays so.
 func TestLimiterIsBounded(t *testing.T) {
 	l := &limiter{rate: 0.001, burst: 1}
-	busy := netip.MustParsePrefix("192.0.2.1/32")
+	const busy = "192.0.2.1"
 	l.allow(busy, now)
 	for i := range 5 * maxClients {
 		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		l.allow(netip.PrefixFrom(a, 32), now)
+		l.allow(a.String(), now)
 		if i%1000 == 0 {
 			if ok, _ := l.allow(busy, now); ok {
 				t.Fatalf("forgotten after %d others", i)
