@@ -169,9 +169,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// The limits are the narrowest of any platform's for a command's name, its
-// description, a parameter's and a list of choices
-// (https://discord.com/developers/docs/interactions/application-commands#application-command-object).
+// The limits are the narrowest of any platform's, whose adapter cites them, for the
+// name and the description of a command and of a parameter, and for a list of choices.
 func TestTable(t *testing.T) {
 	r := newTalk().router
 	name := regexp.MustCompile(`^[a-z][a-z-]{0,31}$`)

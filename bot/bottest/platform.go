@@ -29,74 +29,53 @@ type Manners struct {
 // for a platform of its own; nothing is posted.
 func Platform(t *testing.T, newPlatform func() bot.Platform, m Manners) {
 	t.Helper()
-	render := func(t *testing.T, doc message.Document) []bot.Part {
-		t.Helper()
-		parts, err := newPlatform().Render(doc)
-		if err != nil {
-			t.Fatalf("rendering: %v", err)
-		}
-		for i, p := range parts {
-			// A part is kept as text until it is posted, to the byte.
-			if !utf8.Valid(p.Payload) || bytes.IndexByte(p.Payload, 0) >= 0 {
-				t.Errorf("part %d is not text", i)
-			}
-			if err := m.Check(p); err != nil {
-				t.Errorf("part %d: %v", i, err)
-			}
-		}
-		return parts
+	for _, s := range sections {
+		t.Run(s.name, func(t *testing.T) {
+			s.check(&exam{newPlatform: newPlatform, Manners: m, errorf: t.Errorf})
+		})
 	}
-	// all renders a document that says something and returns all that is shown of it.
-	all := func(t *testing.T, doc message.Document) string {
-		t.Helper()
-		parts := render(t, doc)
-		if len(parts) == 0 {
-			t.Error("no part")
-		}
-		var b strings.Builder
-		for i, p := range parts {
-			if len(bytes.TrimSpace(p.Payload)) == 0 {
-				t.Errorf("part %d of %d is empty", i, len(parts))
-			}
-			b.WriteString(m.Extract(p) + "\n")
-		}
-		return b.String()
-	}
+}
 
-	t.Run("name", func(t *testing.T) {
-		if name := newPlatform().Name(); !regexp.MustCompile(`^[a-z][a-z0-9]{1,15}$`).MatchString(name) {
-			t.Errorf("the name %q is not short and lower case", name)
+// sections are what is asked of a platform.
+var sections = []struct {
+	name  string
+	check func(*exam)
+}{
+	{"name", func(e *exam) {
+		if name := e.newPlatform().Name(); !regexp.MustCompile(`^[a-z][a-z0-9]{1,15}$`).MatchString(name) {
+			e.errorf("the name %q is not short and lower case", name)
 		}
-	})
-	t.Run("every block", func(t *testing.T) {
-		missing(t, Words(Everything()), all(t, Everything()))
+	}},
+	{"every block", func(e *exam) {
+		e.missing(Words(Everything()), e.all(Everything()))
 		for _, b := range Everything().Blocks {
 			if _, rule := b.(message.Rule); rule {
 				continue // it has no words
 			}
 			alone := message.Document{Summary: "Alone", Blocks: []message.Block{b}}
-			missing(t, Words(alone), all(t, alone))
+			e.missing(Words(alone), e.all(alone))
 		}
-	})
-	t.Run("never clipped", func(t *testing.T) {
+	}},
+	{"never clipped", func(e *exam) {
 		for name, doc := range long() {
-			t.Run(name, func(t *testing.T) { missing(t, Words(doc), all(t, doc)) })
+			e.about(name, func(e *exam) { e.missing(Words(doc), e.all(doc)) })
 		}
-	})
-	t.Run("in order", func(t *testing.T) {
-		shown, at := all(t, long()["stories"]), 0
+	}},
+	{"in order", func(e *exam) {
+		shown, at := e.all(long()["stories"]), 0
 		for i := range longStories {
 			title := storyTitle(i)
 			next := strings.Index(shown[at:], title)
 			if next < 0 {
-				t.Fatalf("%s is not shown after the one before it", title)
+				e.errorf("%s is not shown after the one before it", title)
+				return
 			}
 			at += next
 		}
-	})
-	t.Run("same input, same bytes", func(t *testing.T) {
-		p, doc := newPlatform(), Everything()
-		want := render(t, doc)
+	}},
+	{"same input, same bytes", func(e *exam) {
+		p, doc := e.newPlatform(), Everything()
+		want := e.render(doc)
 		same := func(got []bot.Part, err error) bool {
 			return err == nil && slices.EqualFunc(want, got, func(a, b bot.Part) bool { return bytes.Equal(a.Payload, b.Payload) && a.Summary == b.Summary })
 		}
@@ -107,36 +86,82 @@ func Platform(t *testing.T, newPlatform func() bot.Platform, m Manners) {
 		}
 		for range 4 {
 			if !<-results {
-				t.Error("rendered again, it is another message")
+				e.errorf("rendered again, it is another message")
 			}
 		}
-	})
-	t.Run("nothing to say", func(t *testing.T) {
-		render(t, message.Document{})
+	}},
+	{"nothing to say", func(e *exam) {
+		e.render(message.Document{})
 		for _, b := range empty() {
-			render(t, message.Document{Blocks: []message.Block{b}})
+			e.render(message.Document{Blocks: []message.Block{b}})
 		}
-		render(t, message.Document{Blocks: empty()})
-	})
-	t.Run("strangers", func(t *testing.T) {
+		e.render(message.Document{Blocks: empty()})
+	}},
+	{"strangers", func(e *exam) {
 		for _, s := range Attacks {
-			t.Run("", func(t *testing.T) {
-				t.Logf("%.60q", s)
-				shown := all(t, Hostile(s))
+			e.about(fmt.Sprintf("%.60q", s), func(e *exam) {
+				shown := e.all(Hostile(s))
 				// What it says does not swallow what comes after it.
-				missing(t, []string{"WordBefore", "WordBetween", "WordAfter"}, shown)
+				e.missing([]string{"WordBefore", "WordBetween", "WordAfter"}, shown)
 				if strings.ContainsAny(shown, "\x00\x07\x1b\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069") {
-					t.Error("a control character comes through")
+					e.errorf("a control character comes through")
 				}
 			})
 		}
-	})
+	}},
+}
+
+// An exam is one section's look at a platform.
+type exam struct {
+	newPlatform func() bot.Platform
+	Manners
+	errorf func(format string, args ...any)
+}
+
+// about runs a part of the exam whose faults begin with what it is about.
+func (e *exam) about(what string, part func(*exam)) {
+	sub := *e
+	sub.errorf = func(format string, args ...any) { e.errorf("%s: "+format, append([]any{what}, args...)...) }
+	part(&sub)
+}
+
+// render renders a document, which may come to nothing, and checks each part.
+func (e *exam) render(doc message.Document) []bot.Part {
+	parts, err := e.newPlatform().Render(doc)
+	if err != nil {
+		e.errorf("rendering: %v", err)
+	}
+	for i, p := range parts {
+		// A part is kept as text until it is posted, to the byte.
+		if !utf8.Valid(p.Payload) || bytes.IndexByte(p.Payload, 0) >= 0 {
+			e.errorf("part %d is not text", i)
+		}
+		if err := e.Check(p); err != nil {
+			e.errorf("part %d: %v", i, err)
+		}
+	}
+	return parts
+}
+
+// all renders a document that says something and returns all that is shown of it.
+func (e *exam) all(doc message.Document) string {
+	parts := e.render(doc)
+	if len(parts) == 0 {
+		e.errorf("no part")
+	}
+	var b strings.Builder
+	for i, p := range parts {
+		if len(bytes.TrimSpace(p.Payload)) == 0 {
+			e.errorf("part %d of %d is empty", i, len(parts))
+		}
+		b.WriteString(e.Extract(p) + "\n")
+	}
+	return b.String()
 }
 
 // missing reports the words of a document that are not shown. Upper and lower case
 // are the platform's to choose.
-func missing(t *testing.T, words []string, shown string) {
-	t.Helper()
+func (e *exam) missing(words []string, shown string) {
 	shown = strings.ToLower(shown)
 	lost := 0
 	for _, w := range words {
@@ -144,11 +169,11 @@ func missing(t *testing.T, words []string, shown string) {
 			continue
 		}
 		if lost++; lost <= 5 {
-			t.Errorf("%q is not shown", w)
+			e.errorf("%q is not shown", w)
 		}
 	}
 	if lost > 5 {
-		t.Errorf("and %d more of %d words", lost-5, len(words))
+		e.errorf("and %d more of %d words", lost-5, len(words))
 	}
 }
 
