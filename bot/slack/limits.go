@@ -44,7 +44,7 @@ const (
 	// and small enough that parts of a message fill well.
 	chunk = 2800
 	// maxFallback is the text of a notification. Slack takes 40,000 characters and
-	// phones show two lines: https://docs.slack.dev/changelog/2018-truncating-really-long-messages
+	// phones show two lines: https://api.slack.com/changelog/2018-04-truncating-really-long-messages
 	maxFallback = 600
 
 	// https://docs.slack.dev/reference/views

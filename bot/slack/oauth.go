@@ -21,8 +21,6 @@ type Install struct {
 	ClientSecret Secret
 	// Redirect is the public address of /slack/oauth, as the manifest has it.
 	Redirect string
-	// Unfurl asks for the scopes of link unfurling, too.
-	Unfurl bool
 	// Store keeps the token; what it returns is for the log.
 	Store func(ctx context.Context, in Installed) error
 	// Authorize is where the browser is sent; Slack's own page if empty.
@@ -56,7 +54,7 @@ func (a *Adapter) install(mux *http.ServeMux) {
 			Name: stateCookie, Value: state, Path: "/slack/oauth", MaxAge: int(stateLife.Seconds()),
 			HttpOnly: true, Secure: strings.HasPrefix(in.Redirect, "https://"), SameSite: http.SameSiteLaxMode,
 		})
-		q := url.Values{"client_id": {in.ClientID}, "scope": {strings.Join(scopeNames(in.Unfurl), ",")}, "redirect_uri": {in.Redirect}, "state": {state}}
+		q := url.Values{"client_id": {in.ClientID}, "scope": {strings.Join(scopeNames(a.opt.Unfurl), ",")}, "redirect_uri": {in.Redirect}, "state": {state}}
 		http.Redirect(w, r, either(in.Authorize, "https://slack.com/oauth/v2/authorize")+"?"+q.Encode(), http.StatusFound)
 	})
 	mux.HandleFunc("GET /slack/oauth", func(w http.ResponseWriter, r *http.Request) {

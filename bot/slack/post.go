@@ -141,8 +141,7 @@ func (a *Adapter) reach(ctx context.Context, to digest.Destination) (token, chan
 	return token, channel, err
 }
 
-// isUser tells a person's id from a channel's
-// (https://docs.slack.dev/apis/events-api/#the-id-of-things).
+// isUser tells the id of a person (U…, W…) from that of a channel (C…, G…, D…).
 func isUser(id string) bool { return strings.HasPrefix(id, "U") || strings.HasPrefix(id, "W") }
 
 // open returns the channel of direct messages with a person.
