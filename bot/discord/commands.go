@@ -338,15 +338,20 @@ type Permission struct {
 	bit  int64
 }
 
-// Permissions are the least that Seedcorn needs, and what each is for.
+// Permissions are the least that Seedcorn needs, with or without
+// [Options.Pictures], and what each is for.
 // https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
-func Permissions() []Permission {
-	return []Permission{
+func Permissions(pictures bool) []Permission {
+	ps := []Permission{
 		{"View Channels", "to see the channel that a digest goes to", 1 << 10},
 		{"Send Messages", "to post digests, and to publish them in announcement channels", 1 << 11},
 		{"Send Messages in Threads", "to post in threads and forums", 1 << 38},
 		{"Read Message History", "to see whether a digest arrived before it is posted again, and to reply to its first part", 1 << 16},
 	}
+	if pictures {
+		ps = append(ps, Permission{"Attach Files", "to attach charts as pictures", 1 << 15})
+	}
+	return ps
 }
 
 // An Install is what is needed to add Seedcorn to Discord.
@@ -360,11 +365,11 @@ type Install struct {
 // Manifest is how to install the application. An empty id leaves its name in the
 // links, to be filled in.
 // https://discord.com/developers/docs/topics/oauth2#bot-authorization-flow
-func Manifest(applicationID string) Install {
+func Manifest(applicationID string, pictures bool) Install {
 	if applicationID == "" {
 		applicationID = "APPLICATION_ID"
 	}
-	in := Install{Scopes: []string{"bot", "applications.commands"}, Permissions: Permissions()}
+	in := Install{Scopes: []string{"bot", "applications.commands"}, Permissions: Permissions(pictures)}
 	var bits int64
 	for _, p := range in.Permissions {
 		bits |= p.bit

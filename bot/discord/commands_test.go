@@ -175,7 +175,7 @@ func TestRegister(t *testing.T) {
 }
 
 func TestManifest(t *testing.T) {
-	in := Manifest(appID)
+	in := Manifest(appID, false)
 	want := "https://discord.com/oauth2/authorize?client_id=" + appID + "&integration_type=0&permissions=274877975552&scope=bot+applications.commands"
 	if in.Server != want {
 		t.Errorf("server link %s, want %s", in.Server, want)
@@ -187,10 +187,13 @@ func TestManifest(t *testing.T) {
 		}
 		bits |= p.bit
 	}
+	if n := len(Manifest(appID, true).Permissions); n != len(in.Permissions)+1 {
+		t.Errorf("%d permissions with pictures", n)
+	}
 	if bits&permAdministrator != 0 {
 		t.Error("asks to be an administrator")
 	}
-	if in := Manifest(""); !strings.Contains(in.Server, "APPLICATION_ID") {
+	if in := Manifest("", false); !strings.Contains(in.Server, "APPLICATION_ID") {
 		t.Error(in.Server)
 	}
 }

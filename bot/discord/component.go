@@ -15,6 +15,7 @@ const (
 	typeInput     = 4
 	typeSection   = 9
 	typeText      = 10
+	typeGallery   = 12
 	typeSeparator = 14
 	typeContainer = 17
 	typeLabel     = 18
@@ -55,6 +56,15 @@ type component struct {
 	Components  []component `json:"components,omitempty"`
 	Component   *component  `json:"component,omitempty"`
 	Accessory   *component  `json:"accessory,omitempty"`
+	Items       []picture   `json:"items,omitempty"`
+}
+
+// A picture is one of a gallery: an attachment, and what it shows in words.
+type picture struct {
+	Media struct {
+		URL string `json:"url"`
+	} `json:"media"`
+	Description string `json:"description,omitempty"`
 }
 
 // A choice is an option of a select menu.
@@ -90,6 +100,23 @@ type outgoing struct {
 	Flags           int         `json:"flags"`
 	Components      []component `json:"components"`
 	AllowedMentions mentions    `json:"allowed_mentions"`
+	// Attachments describe the files that are sent with the message; Files are their
+	// bytes, kept in the payload and taken out of it when it is sent.
+	Attachments []attachment `json:"attachments,omitempty"`
+	Files       []file       `json:"files,omitempty"`
+}
+
+// An attachment is a file of a message, by its place among the files.
+// https://discord.com/developers/docs/reference#uploading-files
+type attachment struct {
+	ID          int    `json:"id,string"`
+	Filename    string `json:"filename"`
+	Description string `json:"description,omitempty"`
+}
+
+type file struct {
+	Name string `json:"name"`
+	Data []byte `json:"data"`
 }
 
 // mentions are who may be pinged by a message. The zero value is nobody.

@@ -28,6 +28,9 @@
 // a notification, is made up for by the heading, which is the first text of a
 // digest and thus the line that a notification shows.
 //
+// A chart is bars of text, one line for each: they follow the reader's theme, can be
+// copied and need no permission. [Options.Pictures] attaches a PNG instead.
+//
 // # Said once
 //
 // Each post carries a nonce made of the delivery id with enforce_nonce, so that
@@ -113,6 +116,9 @@ type Options struct {
 	// Publish makes posts to announcement channels visible in the channels that follow
 	// them, within Discord's hourly cap.
 	Publish bool
+	// Pictures makes the charts of digests attached PNGs with alternative text, which
+	// need the permission Attach Files. Without it they are bars of text.
+	Pictures bool
 	// ManagerRoles are ids of roles whose members manage channels here, whatever
 	// Discord's own permissions say.
 	ManagerRoles []string

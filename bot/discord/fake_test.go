@@ -18,6 +18,7 @@ type request struct {
 	method, path, auth string
 	query              string
 	body               []byte
+	files              [][]byte
 }
 
 // A fake is Discord's REST as far as it is used: users, channels, messages,
@@ -33,6 +34,7 @@ type fake struct {
 	commands map[string][]byte // registered, by path
 	hook     func(w http.ResponseWriter, r *http.Request, store func() []byte) bool
 	next     int64
+	began    time.Time
 }
 
 const (
@@ -44,7 +46,7 @@ const (
 )
 
 func newFake(t testing.TB) *fake {
-	f := &fake{messages: map[string][]map[string]any{}, kinds: map[string]map[string]any{}, commands: map[string][]byte{}}
+	f := &fake{began: time.Now(), messages: map[string][]map[string]any{}, kinds: map[string]map[string]any{}, commands: map[string][]byte{}}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(func() {
 		f.CloseClientConnections()
@@ -99,10 +101,10 @@ func refuse(w http.ResponseWriter, status, code int, message string) {
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
+	body, files := readForm(r)
 	path := strings.TrimPrefix(r.URL.Path, "/api/v10")
 	f.mu.Lock()
-	f.requests = append(f.requests, request{r.Method, path, r.Header.Get("Authorization"), r.URL.RawQuery, body})
+	f.requests = append(f.requests, request{r.Method, path, r.Header.Get("Authorization"), r.URL.RawQuery, body, files})
 	hook := f.hook
 	f.mu.Unlock()
 	store := func() []byte { return f.answer(r.Method, path, r, body) }
@@ -123,6 +125,27 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 	}
 	_, _ = w.Write(out)
+}
+
+// readForm is a body, and the files that came with it.
+func readForm(r *http.Request) (body []byte, files [][]byte) {
+	mr, err := r.MultipartReader()
+	if err != nil {
+		body, _ = io.ReadAll(r.Body)
+		return body, nil
+	}
+	for {
+		p, err := mr.NextPart()
+		if err != nil {
+			return body, files
+		}
+		b, _ := io.ReadAll(p)
+		if p.FormName() == "payload_json" {
+			body = b
+		} else if p.FormName() == fmt.Sprintf("files[%d]", len(files)) && p.FileName() != "" {
+			files = append(files, b)
+		}
+	}
 }
 
 func mustJSON(v any) []byte {

@@ -45,15 +45,6 @@ func (d *desk) Complete(ctx context.Context, inv bot.Invocation, param, typed st
 	return d.complete(ctx, inv, param, typed)
 }
 
-func (d *desk) last() bot.Invocation {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.asked) == 0 {
-		return bot.Invocation{}
-	}
-	return d.asked[len(d.asked)-1]
-}
-
 // raw is an interaction as Discord sends it, in a server unless more says otherwise.
 func raw(kind int, data any, more map[string]any) []byte {
 	it := map[string]any{
@@ -300,8 +291,12 @@ func TestRespond(t *testing.T) {
 func TestPatience(t *testing.T) {
 	now := time.UnixMilli(epoch + 1e12)
 	for _, tt := range []struct{ age, want time.Duration }{
-		{0, 1500 * time.Millisecond}, {-time.Hour, 1500 * time.Millisecond}, {500 * time.Millisecond, 1500 * time.Millisecond},
-		{1400 * time.Millisecond, 1100 * time.Millisecond}, {2900 * time.Millisecond, 50 * time.Millisecond}, {time.Minute, 1500 * time.Millisecond},
+		{0, 1500 * time.Millisecond},
+		{-time.Hour, 1500 * time.Millisecond},
+		{500 * time.Millisecond, 1500 * time.Millisecond},
+		{1400 * time.Millisecond, 1100 * time.Millisecond},
+		{2900 * time.Millisecond, 50 * time.Millisecond},
+		{time.Minute, 1500 * time.Millisecond},
 	} {
 		if got := patienceFor(snowflake(now.Add(-tt.age)), 1500*time.Millisecond, now); got != tt.want {
 			t.Errorf("an interaction %s old may wait %s, want %s", tt.age, got, tt.want)

@@ -66,7 +66,7 @@ func escape(s string) string {
 			}
 		case '-', '+', '.', ')':
 			// A list, at the beginning of a line: "- ", "-# ", "12. ".
-			if begins(s[:i], r) {
+			if next := s[i+1:]; (next == "" || next[0] == ' ' || next[0] == '#') && begins(s[:i], r) {
 				b.WriteByte('\\')
 			}
 			b.WriteRune(r)
@@ -199,9 +199,6 @@ func (st style) mark(text string) string {
 	}
 	return lead + out + tail
 }
-
-// inline renders a line in full.
-func inline(l message.Line) string { return strings.Join(pieces(l, 1<<30), " ") }
 
 // pieces renders a line as Discord's Markdown, in as many pieces as it takes to keep
 // each within most characters. It splits between words, inside of a word only if it

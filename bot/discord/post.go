@@ -65,14 +65,14 @@ func marks(id bot.DeliveryID) [2]int {
 
 // addressed is a part's payload with what makes it one delivery: nonce, marks, and
 // the message that it continues.
-func addressed(part bot.Part, id bot.DeliveryID, below string) (map[string]json.RawMessage, error) {
-	body := map[string]json.RawMessage{}
-	if err := json.Unmarshal(part.Payload, &body); err != nil {
-		return nil, fmt.Errorf("reading the part: %w", err)
+func addressed(part bot.Part, id bot.DeliveryID, below string) (map[string]json.RawMessage, []file, error) {
+	body, files, err := unpack(part)
+	if err != nil {
+		return nil, nil, err
 	}
 	var components []map[string]json.RawMessage
 	if err := json.Unmarshal(body["components"], &components); err != nil {
-		return nil, fmt.Errorf("reading the part's components: %w", err)
+		return nil, nil, fmt.Errorf("reading the part's components: %w", err)
 	}
 	for i, mark := range marks(id) {
 		if i < len(components) {
@@ -84,12 +84,26 @@ func addressed(part bot.Part, id bot.DeliveryID, below string) (map[string]json.
 		body[key] = b
 		return err
 	}
-	err := errors.Join(set("components", components), set("nonce", nonce(id)), set("enforce_nonce", true))
+	err = errors.Join(set("components", components), set("nonce", nonce(id)), set("enforce_nonce", true))
 	if below != "" {
 		// A first part that was deleted since does not keep the others back.
 		err = errors.Join(err, set("message_reference", map[string]any{"message_id": below, "fail_if_not_exists": false}))
 	}
-	return body, err
+	return body, files, err
+}
+
+// unpack is a part's payload with its files taken out.
+func unpack(part bot.Part) (body map[string]json.RawMessage, files []file, err error) {
+	if err := json.Unmarshal(part.Payload, &body); err != nil {
+		return nil, nil, fmt.Errorf("reading the part: %w", err)
+	}
+	if raw, ok := body["files"]; ok {
+		delete(body, "files")
+		if err := json.Unmarshal(raw, &files); err != nil {
+			return nil, nil, fmt.Errorf("reading the part's files: %w", err)
+		}
+	}
+	return body, files, nil
 }
 
 // Post implements bot.Platform. A destination's channel is a channel's or thread's
@@ -116,12 +130,12 @@ func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.Delive
 	if below == channelID {
 		below = "" // the post in a forum that we are in
 	}
-	body, err := addressed(part, id, below)
+	body, files, err := addressed(part, id, below)
 	if err != nil {
 		return "", &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
 	}
 	route := "/channels/" + channelID + "/messages"
-	out := a.do(ctx, call{method: http.MethodPost, path: route, bucket: route, body: body})
+	out := a.do(ctx, call{method: http.MethodPost, path: route, bucket: route, body: body, files: files})
 	if e, _ := out.refusal(); out.status == http.StatusBadRequest && e.Code == codeNotText && first == "" {
 		// Not a channel that messages go to: perhaps a forum.
 		if a.learn(ctx, channelID); a.isForum(channelID) {
@@ -152,8 +166,12 @@ func (a *Adapter) Edit(ctx context.Context, r bot.Receipt, part bot.Part) error 
 	if !ok {
 		return &bot.PostError{Fate: bot.FateDead, Say: "The message cannot be found.", Err: fmt.Errorf("receipt %q", r)}
 	}
+	body, files, err := unpack(part)
+	if err != nil {
+		return &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
+	}
 	route := "/channels/" + channelID + "/messages/"
-	out := a.do(ctx, call{method: http.MethodPatch, path: route + messageID, bucket: route, body: json.RawMessage(part.Payload)})
+	out := a.do(ctx, call{method: http.MethodPatch, path: route + messageID, bucket: route, body: body, files: files})
 	var m posted
 	if fail := classify(out, &m); fail != nil {
 		return fail
@@ -359,17 +377,15 @@ func (a *Adapter) isForum(channelID string) bool {
 // that is unsure is found by its marks alone.
 // https://discord.com/developers/docs/resources/channel#start-thread-in-forum-or-media-channel
 func (a *Adapter) postInForum(ctx context.Context, to digest.Destination, channelID string, id bot.DeliveryID, part bot.Part) (bot.Receipt, error) {
-	body, err := addressed(part, id, "")
+	body, files, err := addressed(part, id, "")
 	if err != nil {
 		return "", &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
 	}
 	delete(body, "nonce")
 	delete(body, "enforce_nonce")
-	_, title, found := strings.Cut(part.Summary, " of ")
-	if _, rest, cutOK := strings.Cut(title, ": "); found && cutOK && strings.HasPrefix(part.Summary, "1 of ") {
-		title = rest
-	} else {
-		title = part.Summary
+	title := part.Summary
+	if rest, ok := strings.CutPrefix(title, "1 of "); ok {
+		_, title, _ = strings.Cut(rest, ": ")
 	}
 	thread := map[string]any{"name": cut(cmp.Or(strings.TrimSpace(oneLine(title)), "Digest"), maxThreadName), "message": body}
 	a.mu.Lock()
@@ -379,7 +395,7 @@ func (a *Adapter) postInForum(ctx context.Context, to digest.Destination, channe
 		thread["applied_tags"] = chosen
 	}
 	route := "/channels/" + channelID + "/threads"
-	out := a.do(ctx, call{method: http.MethodPost, path: route, bucket: route, body: thread})
+	out := a.do(ctx, call{method: http.MethodPost, path: route, bucket: route, body: thread, files: files})
 	var m posted
 	if fail := classify(out, &m); fail != nil {
 		return "", fail

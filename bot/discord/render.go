@@ -66,7 +66,7 @@ func (u unit) weighed() unit {
 // Render implements bot.Platform: the final JSON of each message, within every
 // limit. It never clips.
 func (a *Adapter) Render(doc message.Document) ([]bot.Part, error) {
-	out := a.messages(doc)
+	out := a.render(doc, a.opt.Pictures)
 	parts := make([]bot.Part, len(out))
 	for i, m := range out {
 		b, err := encode(m)
@@ -82,9 +82,12 @@ func (a *Adapter) Render(doc message.Document) ([]bot.Part, error) {
 	return parts, nil
 }
 
-// messages renders a document; there is always at least one message.
-func (a *Adapter) messages(doc message.Document) []outgoing {
-	r := &renderer{customID: a.customID}
+// messages renders a document without pictures, as an answer has it; there is always
+// at least one message.
+func (a *Adapter) messages(doc message.Document) []outgoing { return a.render(doc, false) }
+
+func (a *Adapter) render(doc message.Document, pictures bool) []outgoing {
+	r := &renderer{customID: a.customID, pictures: pictures}
 	doc.Visit(r)
 	for i := range r.units {
 		r.units[i] = r.units[i].weighed()
@@ -107,8 +110,20 @@ func (a *Adapter) messages(doc message.Document) []outgoing {
 	for i, c := range b.out {
 		unique(c, map[string]int{})
 		out[i] = outgoing{Flags: flagComponentsV2, Components: c}
+		out[i].attach(c, r.files)
 	}
 	return out
+}
+
+// attach adds the files that a message's galleries show.
+func (m *outgoing) attach(cs []component, files map[string][]byte) {
+	for _, c := range cs {
+		for _, p := range c.Items {
+			name := strings.TrimPrefix(p.Media.URL, attached)
+			m.Attachments = append(m.Attachments, attachment{ID: len(m.Files), Filename: name, Description: p.Description})
+			m.Files = append(m.Files, file{Name: name, Data: files[name]})
+		}
+	}
 }
 
 // unique tells custom ids of one message apart: Discord refuses two that are the
@@ -231,6 +246,8 @@ func fit(units []unit) bool {
 type renderer struct {
 	units    []unit
 	customID func(command string) string
+	pictures bool
+	files    map[string][]byte
 }
 
 func (r *renderer) texts(prefix, rest string, ps []string) {
@@ -372,6 +389,10 @@ const barWidth = 12
 // width for all characters, then the words.
 func (r *renderer) Chart(c message.Chart) {
 	r.texts("", "", pieces(message.Line{{Text: c.Title, Bold: true}}, pieceSize))
+	if r.pictures && r.picture(c) {
+		r.texts("-# ", "-# ", pieces(message.Plain(c.Alt), pieceSize))
+		return
+	}
 	most := 0.0
 	for _, b := range c.Bars {
 		most = max(most, b.Total())

@@ -58,8 +58,10 @@ func everyBlock() message.Document {
 			message.List{Items: []message.Line{message.Plain("one"), message.Plain("- two")}},
 			message.Rule{},
 			message.Preformatted{Text: "country:FR AND\n           ^"},
-			message.Chart{Title: "Works by country", Alt: "Works: China 3, France 1.5.", Series: []string{"open source", "open weights", "closed"},
-				Bars: []message.Bar{{Label: "China", Flag: "🇨🇳", Values: []float64{1, 1, 1}, Note: "3 (2 open)"}, {Label: "France", Flag: "🇫🇷", Values: []float64{0.5, 0, 1}, Note: "1.5 (0.5 open)"}, {Label: "not known", Values: []float64{0, 0, 0}, Note: "0"}}},
+			message.Chart{
+				Title: "Works by country", Alt: "Works: China 3, France 1.5.", Series: []string{"open source", "open weights", "closed"},
+				Bars: []message.Bar{{Label: "China", Flag: "🇨🇳", Values: []float64{1, 1, 1}, Note: "3 (2 open)"}, {Label: "France", Flag: "🇫🇷", Values: []float64{0.5, 0, 1}, Note: "1.5 (0.5 open)"}, {Label: "not known", Values: []float64{0, 0, 0}, Note: "0"}},
+			},
 			message.SmallPrint{Items: []message.Line{message.Plain("239 sources answered."), message.Plain("Not legal advice.")}},
 			message.Actions{Items: []message.Action{{Label: "More", Command: "search reasoning page:x"}, {Label: "End", Command: "unsubscribe s1", Danger: true}}},
 		},
@@ -370,8 +372,12 @@ func FuzzRender(f *testing.F) {
 		}
 		line := message.Line{{Text: s}, {Text: s, Bold: true}, {Text: s, Code: true}, {Text: s, URL: link}}
 		doc := message.Document{Summary: s, Blocks: []message.Block{
-			message.Heading{Level: 1, Text: s, Note: s}, message.Paragraph{Text: line}, message.List{Items: []message.Line{line}},
-			message.Fields{Items: []message.Field{{Name: s, Value: line}}}, message.SmallPrint{Items: []message.Line{line}}, message.Rule{},
+			message.Heading{Level: 1, Text: s, Note: s},
+			message.Paragraph{Text: line},
+			message.List{Items: []message.Line{line}},
+			message.Fields{Items: []message.Field{{Name: s, Value: line}}},
+			message.SmallPrint{Items: []message.Line{line}},
+			message.Rule{},
 			message.Preformatted{Text: s},
 			message.Story{Title: s, URL: link, Who: []message.Who{{Lab: s, Flag: s, Place: s}}, Badge: s, Caution: s, Line: s, Note: s, Also: []message.Link{{Name: s, URL: link}}, Actions: []message.Action{{Label: s, Command: "search " + s}, {Label: s, Command: s}}},
 			message.Chart{Title: s, Alt: s, Series: []string{s}, Bars: []message.Bar{{Label: s, Flag: s, Values: []float64{1, -1, 2}, Note: s}}},

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"strconv"
 	"strings"
@@ -32,6 +34,7 @@ type call struct {
 	path   string // below the base, beginning with a slash
 	bucket string // what the rate limit is counted by: route and major parameter
 	body   any
+	files  []file // sent with the body
 	// answer marks the answer to an interaction. Those are exempt from the global rate
 	// limit, know no bot's token, and have a bucket each, which is not kept.
 	// https://discord.com/developers/docs/interactions/receiving-and-responding#endpoints
@@ -154,7 +157,8 @@ func (a *Adapter) send(ctx context.Context, c call) outcome {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	options := []discordgo.RequestOption{discordgo.WithContext(ctx), discordgo.WithRestRetries(0), discordgo.WithRetryOnRatelimit(false)}
 	var err error
-	if c.answer {
+	switch {
+	case c.answer:
 		// A bucket of its own, which nobody keeps: discordgo never frees those that it makes.
 		b := &discordgo.Bucket{Key: "answer", Remaining: 1}
 		b.Lock()
@@ -165,7 +169,14 @@ func (a *Adapter) send(ctx context.Context, c call) outcome {
 			}
 		}
 		_, err = a.session.RequestWithLockedBucket(c.method, a.opt.Base+c.path, "application/json", body, b, 0, options...)
-	} else {
+	case len(c.files) > 0:
+		var body []byte
+		var kind string
+		if body, kind, err = form(c.body, c.files); err != nil {
+			return outcome{err: err}
+		}
+		_, err = a.session.RequestRaw(c.method, a.opt.Base+c.path, kind, body, c.method+" "+c.bucket, 0, options...)
+	default:
 		_, err = a.session.RequestWithBucketID(c.method, a.opt.Base+c.path, c.body, c.method+" "+c.bucket, options...)
 	}
 	if out.status == 0 && out.err == nil {
@@ -180,6 +191,27 @@ func (a *Adapter) send(ctx context.Context, c call) outcome {
 		out.sent = out.status != 0 || !neverSent(out.err, a.rest.own, connected.Load())
 	}
 	return *out
+}
+
+// form is a body with files.
+// https://discord.com/developers/docs/reference#uploading-files
+func form(body any, files []file) (b []byte, contentType string, err error) {
+	var out bytes.Buffer
+	w := multipart.NewWriter(&out)
+	write := func(header textproto.MIMEHeader, b []byte) {
+		p, werr := w.CreatePart(header)
+		if werr == nil {
+			_, werr = p.Write(b)
+		}
+		err = errors.Join(err, werr)
+	}
+	payload, err := encode(body)
+	write(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="payload_json"`}, "Content-Type": {"application/json"}}, payload)
+	for i, f := range files {
+		write(textproto.MIMEHeader{"Content-Disposition": {fmt.Sprintf(`form-data; name="files[%d]"; filename=%q`, i, f.Name)}, "Content-Type": {"image/png"}}, f.Data)
+	}
+	err = errors.Join(err, w.Close())
+	return out.Bytes(), w.FormDataContentType(), err
 }
 
 // public is a path that may be logged: the token of an interaction is a secret for

@@ -99,6 +99,15 @@ func TestSchemaMessages(t *testing.T) {
 			judge(t, create, f.last(t, http.MethodPost, "/messages").body)
 		}
 	}
+	withPicture := f.adapter(t, Options{Pictures: true})
+	parts, err := withPicture.Render(everyBlock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := withPicture.Post(t.Context(), here, "picture", parts[0], ""); err != nil {
+		t.Fatal(err)
+	}
+	judge(t, create, f.last(t, http.MethodPost, "/messages").body)
 	f.kinds[chanID] = map[string]any{"id": chanID, "type": channelForum, "available_tags": []map[string]any{{"id": "123456789012345678", "name": "this week"}}}
 	b := f.adapter(t, Options{})
 	if _, err := b.Post(t.Context(), here, "forum", onePart(t, b), ""); err != nil {

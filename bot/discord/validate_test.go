@@ -111,7 +111,7 @@ func validate(payload []byte) []string {
 		}
 		list, _ := c["components"].([]any)
 		allowed := map[float64][]float64{
-			0:             {typeRow, typeSection, typeText, typeSeparator, typeContainer},
+			0:             {typeRow, typeSection, typeText, typeSeparator, typeContainer, typeGallery},
 			typeContainer: {typeRow, typeSection, typeText, typeSeparator},
 			typeSection:   {typeText, typeButton},
 			typeRow:       {typeButton, typeSelect},
@@ -166,6 +166,17 @@ func validate(payload []byte) []string {
 		case typeSection:
 			if len(list) == 0 || len(list) > 3 || c["accessory"] == nil {
 				fail("section of %d texts", len(list))
+			}
+		case typeGallery:
+			items, _ := c["items"].([]any)
+			if len(items) == 0 || len(items) > 10 {
+				fail("gallery of %d", len(items))
+			}
+			for _, it := range items {
+				alt, _ := it.(map[string]any)["description"].(string)
+				if alt == "" || size(alt) > 1024 {
+					fail("a picture with %d characters of alternative text", size(alt))
+				}
 			}
 		case typeContainer:
 			if len(list) == 0 {
