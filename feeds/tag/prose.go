@@ -42,11 +42,11 @@ type cues struct {
 func newCues() *cues {
 	c := &cues{find: newMatcher(false, 64)}
 	for kind, phrases := range [...][]string{
-		cueOpenThing: {"open source", "open weight", "open weights", "open model", "open models", "opensource", "fully open"},
+		cueOpenThing: {"open source", "open weight", "open weights", "open model", "open models", "opensource", "fully open", "openly available", "open dataset", "open datasets"},
 		cueOpening:   {"open sourcing", "open sourced", "open sources", "now open source", "open release"},
 		cueLicense:   {"license", "licensed", "licence", "licenced", "licensing", "apache 2 0", "mit licensed", "cc by"},
 		cueAPI:       {"api", "apis"},
-		cueHosted:    {"in beta", "in preview", "in public preview", "in private preview", "early preview", "research preview", "generally available"},
+		cueHosted:    {"in beta", "in preview", "in public preview", "in private preview", "early preview", "research preview", "generally available", "rolling out", "rolls out", "available today", "available now", "available to", "available for", "available in"},
 	} {
 		for _, p := range phrases {
 			if id, ok := c.find.add(p, uint32(len(c.kind))); ok && int(id) == len(c.kind) {
@@ -60,7 +60,7 @@ func newCues() *cues {
 // stems are letters that every cue has, in the spellings that occur. They are
 // looked for instead of words: most texts have none, and a text's words need not be
 // cut twice.
-var stems = []string{"pen", "PEN", "icen", "ICEN", "pache", "API", "CC", "preview", "Preview", "beta", "Beta", "enerally", "MIT"}
+var stems = []string{"pen", "PEN", "icen", "ICEN", "pache", "API", "CC", "preview", "Preview", "beta", "Beta", "enerally", "MIT", "vailable ", "olling out", "olls out"}
 
 // in appends the cues in a text to out, in order.
 func (c *cues) in(text string, p part, out []cue) []cue {
@@ -82,6 +82,9 @@ func (c *cues) in(text string, p part, out []cue) []cue {
 				if j := strings.LastIndexAny(text[:max(0, start-1)], " \n"); start > 1 && start-j < 16 {
 					start = j + 1
 				}
+			}
+			if word := "fully "; stem == "pen" && start >= len(word) && strings.EqualFold(text[start-len(word):start], word) {
+				start -= len(word)
 			}
 			for _, m := range c.find.find(text[start:clean(text, min(len(text), i+32))], buf[:0]) {
 				x := cue{p, c.kind[m.name], start + m.start, start + m.end}
@@ -232,10 +235,17 @@ next:
 // licenseSentence reads a sentence that names a license for what it speaks of:
 // "available under the Apache 2.0 license".
 func (t *Tagger) licenseSentence(sentence string, w words) (feeds.ArtifactTag, bool) {
-	if w.has("recently", "previously", "third party", "will open", "plan to", "plans to", "in the future", "coming soon", "compatible with", "powered by", "inside") || w.has("trains on", "emits", "license agreement to", "licenses for", "one license", "per license", "licensing deal", "license plate", "site license") {
+	if w.has("recently", "previously", "third party", "we compared", "we compare", "compared with", "compared to", "we evaluated", "we evaluate", "we tested", "such as", "from its maker", "will open", "plan to", "plans to", "in the future", "coming soon", "compatible with", "powered by", "inside") || w.has("trains on", "emits", "license agreement to", "licenses for", "one license", "per license", "licensing deal", "license plate", "site license") {
 		return feeds.ArtifactTag{}, false
 	}
 	ms := t.licenses.find.find(sentence, nil)
+	if len(ms) > 1 { // "for non-commercial use under the CC BY-NC 4.0 license": names by their id outrank words
+		if named := slices.DeleteFunc(slices.Clone(ms), func(m match) bool { return strings.HasPrefix(t.licenses.all[m.name].ID, "LicenseRef-") }); len(named) == 1 {
+			if only := named[0].name; t.licenses.all[only].Class == feeds.Restricted {
+				ms = named
+			}
+		}
+	}
 	if len(ms) != 1 {
 		return feeds.ArtifactTag{}, false
 	}
@@ -248,7 +258,7 @@ func (t *Tagger) licenseSentence(sentence string, w words) (feeds.ArtifactTag, b
 		return feeds.ArtifactTag{}, false // a second license, which is not known
 	}
 	tied := false
-	for _, p := range []string{"under", "under the", "under an", "under a", "licensed under", "licensed under the", "license", "with an", "with a", "free"} {
+	for _, p := range []string{"under", "under the", "under an", "under a", "licensed under", "licensed under the", "licensed", "license", "with an", "with a", "free"} {
 		tied = tied || before.ends(p)
 	}
 	for _, p := range []string{"license", "licensed", "licence"} {
@@ -323,9 +333,12 @@ func (t *Tagger) openThing(text string, from, to int, c cue, w words, it *feeds.
 	phrase := foldKey(text[c.start:c.end], false)
 	kind := feeds.ArtifactKind("")
 	plural := false
-	if strings.HasSuffix(phrase, "model") || strings.HasSuffix(phrase, "models") {
+	switch {
+	case strings.HasSuffix(phrase, "model"), strings.HasSuffix(phrase, "models"):
 		kind, plural = feeds.Weights, strings.HasSuffix(phrase, "s")
-	} else {
+	case strings.HasSuffix(phrase, "dataset"), strings.HasSuffix(phrase, "datasets"):
+		kind, plural = feeds.Data, strings.HasSuffix(phrase, "s")
+	default:
 		sc := scanner{text: text[c.end:to]}
 		end := 0
 		for range 6 {
@@ -346,14 +359,23 @@ func (t *Tagger) openThing(text string, from, to int, c cue, w words, it *feeds.
 			}
 		}
 	}
+	before := text[from:c.start]
+	wb := wordsOf(before)
+	if acts(wb) && phrase == "open source" && !w.has("will", "plan", "plans", "why", "should", "when", "if", "how") { // "we open-source Heron"
+		if kind == "" {
+			kind = kindOf(w, it)
+		}
+		return openAs(kind), true
+	}
+	if kind == "" && phrase != "openly available" && isOpen(wb, text[c.end:to], it) {
+		return openAs(kindOf(wb, it)), true
+	}
 	if kind == "" || wordsOf(text[from:clean(text, min(to, c.end+40))]).has(notNow...) {
 		return feeds.ArtifactTag{}, false
 	}
-	before := text[from:c.start]
-	wb := wordsOf(before)
 	fields := strings.Fields(string(wb))
 	near := words(" " + strings.Join(fields[max(0, len(fields)-4):], " ") + " ")
-	ours := near.has("our", "first", "the best") || !plural && w.has("implementation of our", "version of our")
+	ours := near.has("our", "first", "the best") && !near.has("on", "for", "to", "about", "with", "against", "in", "view of", "risks of", "use of", "study of", "evaluation of") || !plural && w.has("implementation of our", "version of our")
 	presented := wb.has(releaseCues...)
 	// "X is an open-…": X is what the title names.
 	copular := false
@@ -366,15 +388,23 @@ func (t *Tagger) openThing(text string, from, to int, c cue, w words, it *feeds.
 			if len(subject) > 0 && len(subject) <= 10 {
 				tw := wordsOf(it.Title)
 				for _, x := range subject {
-					if len(x) >= 4 && tw.has(x) || x == "it" || x == "s" {
+					if len(x) >= 4 && tw.has(x) || x == "it" || x == "s" || x == "this" && subject[len(subject)-1] == "model" || x == "this" && w.has("this model is") {
 						copular = true
 					}
 				}
 			}
 		}
 	}
-	for _, p := range []string{"its a", "its an", "it is a", "it is an"} {
+	for _, p := range []string{"it a", "it an", "it is a", "it is an"} {
 		copular = copular || wb.begins(p) && len(fields) <= 10
+	}
+	if c.part == inTitle && !plural && len(fields) <= 5 { // "Heron: an open-source toolkit"
+		if name, rest, found := strings.Cut(before, ": "); found && name != "" && !strings.Contains(rest, ":") {
+			switch strings.ToLower(strings.TrimSpace(rest)) {
+			case "a", "an", "the", "our", "a new", "the first", "":
+				copular = true
+			}
+		}
 	}
 	switch {
 	case ours && len(fields) <= 12, copular, presented && (!plural || ours):
@@ -383,6 +413,78 @@ func (t *Tagger) openThing(text string, from, to int, c cue, w words, it *feeds.
 		return openAs(kind), true
 	}
 	return feeds.ArtifactTag{}, false
+}
+
+// acts reports whether what stands before "open-source" makes it a verb of ours.
+func acts(before words) bool {
+	for _, p := range []string{"we", "we also", "we now", "today we", "and we", "we fully"} {
+		if before.ends(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOpen reports whether "open source" is said of the announced thing: "Heron is
+// fully open source", "we are making Heron open source". Said in passing of another
+// ("PyTorch, which is open source") it says nothing.
+func isOpen(before words, after string, it *feeds.Item) bool {
+	if next := wordsOf(after); next.begins("or") || next.begins("model") || next.begins("software") || before.has(notNow...) || before.has("which", "that", "not", "if", "whether", "will", "should", "why") {
+		return false
+	}
+	if before.has("we are making", "were making", "we have made", "weve made", "we made") {
+		return before.count() <= 12
+	}
+	at := -1
+	for _, verb := range []string{" is ", " are "} {
+		at = max(at, strings.LastIndex(string(before), verb))
+	}
+	if at < 0 {
+		return false
+	}
+	for _, x := range strings.Fields(string(before)[at:])[1:] { // nothing but adverbs between
+		switch x {
+		case "now", "fully", "completely", "entirely", "also", "100", "both", "available", "as", "truly":
+		default:
+			return false
+		}
+	}
+	subject := strings.Fields(string(before)[:at])
+	if len(subject) == 0 || len(subject) > 8 {
+		return false
+	}
+	title := wordsOf(it.Title)
+	for _, x := range subject {
+		switch x {
+		case "it", "everything", "code", "weights":
+			return true
+		case "model", "models", "framework", "library", "project":
+			if subject[0] == "the" || subject[0] == "our" || subject[0] == "this" || subject[0] == "both" || subject[0] == "all" {
+				return true
+			}
+		}
+		if len(x) >= 4 && title.has(x) {
+			return true
+		}
+	}
+	return false
+}
+
+// kindOf says what a thing without a noun is: weights where anything speaks of a
+// model, code else.
+func kindOf(w words, it *feeds.Item) feeds.ArtifactKind {
+	switch {
+	case w.has("code", "framework", "library", "toolkit", "tool", "project", "repository", "app", "cli", "sdk", "agent"):
+		return feeds.Code
+	case w.has("dataset", "datasets", "corpus", "benchmark"):
+		return feeds.Data
+	case w.has("model", "models", "weights", "llm", "parameters"):
+		return feeds.Weights
+	}
+	if x := wordsOf(clip(it.Title, 300) + " " + clip(it.Summary, 1000)); x.has("model", "models", "weights", "llm", "parameters", "language model") {
+		return feeds.Weights
+	}
+	return feeds.Code
 }
 
 // apiSentence reads availability through an API: "available through our API
@@ -396,8 +498,10 @@ func apiSentence(w words) (feeds.ArtifactTag, bool) {
 		return api, true
 	}
 	i := strings.Index(string(w), " available ")
-	if i < 0 {
-		i = strings.Index(string(w), " access ")
+	for _, verb := range []string{" access ", " use it ", " try it "} {
+		if i < 0 {
+			i = strings.Index(string(w), verb)
+		}
 	}
 	if i < 0 {
 		return feeds.ArtifactTag{}, false
@@ -427,6 +531,12 @@ func hostedSentence(w words, title bool) (feeds.ArtifactTag, bool) {
 		return feeds.ArtifactTag{}, false
 	}
 	released := w.has("introducing", "announcing", "launching", "now in preview", "unveil", "announce", "introduce", "today", "now")
+	// A plan that one pays for, or an app, is the maker's own service: "rolling out to
+	// Pro users".
+	if w.has("rolling out", "rolls out") && w.has("app", "apps") || w.has("available", "rolling out", "rolls out") && w.has("users", "subscribers", "customers", "plans", "subscriptions", "tiers") &&
+		w.has("pro", "plus", "max", "team", "enterprise", "subscribers", "premium", "paid", "ultra", "business") && !w.has("hugging face", "github", "download", "docs", "dataset", "report", "paper") {
+		return feeds.ArtifactTag{Kind: feeds.Hosted, Openness: feeds.Closed, Flags: []feeds.Flag{feeds.FlagHosted}}, true
+	}
 	ours := w.has("our") && w.has("model", "models", "assistant", "agent", "system")
 	general := w.has("generally available") && (w.has("model", "models") || w.has("stable"))
 	if released && (title || ours) || general && !w.has("will be") {
