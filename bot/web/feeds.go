@@ -160,6 +160,10 @@ func (s *site) atom(r *http.Request) (reply, error) {
 		}
 		feed.Entries = append(feed.Entries, e)
 	}
+	return encodeAtom(feed)
+}
+
+func encodeAtom(feed atomFeed) (reply, error) {
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
 	enc := xml.NewEncoder(&b)
@@ -168,6 +172,14 @@ func (s *site) atom(r *http.Request) (reply, error) {
 		return reply{}, fmt.Errorf("writing Atom: %w", err)
 	}
 	return reply{kind: "application/atom+xml; charset=utf-8", body: b.Bytes()}, nil
+}
+
+func encodeJSONFeed(feed jsonFeed) (reply, error) {
+	body, err := json.MarshalIndent(feed, "", " ")
+	if err != nil {
+		return reply{}, fmt.Errorf("writing a JSON feed: %w", err)
+	}
+	return reply{kind: "application/feed+json; charset=utf-8", body: body}, nil
 }
 
 // tagsOf are the tags of a work as the query language writes them.
@@ -186,6 +198,8 @@ func tagsOf(w digest.Work) []string {
 	}
 	return tags
 }
+
+const jsonFeedVersion = "https://jsonfeed.org/version/1.1"
 
 // A JSON Feed. https://www.jsonfeed.org/version/1.1/
 type (
@@ -220,7 +234,7 @@ func (s *site) jsonFeed(r *http.Request) (reply, error) {
 		return deref(bad), err
 	}
 	feed := jsonFeed{
-		Version: "https://jsonfeed.org/version/1.1", Title: s.feedTitle(f.Text), HomePageURL: s.absolute(r, searchFor(f.Text)),
+		Version: jsonFeedVersion, Title: s.feedTitle(f.Text), HomePageURL: s.absolute(r, searchFor(f.Text)),
 		FeedURL: s.absolute(r, withQuery("/feed.json", "q", f.Text)), Description: "AI research with the country of the lab and the openness of the license",
 		NextURL: f.Next, Items: []jsonItem{},
 	}
@@ -235,9 +249,70 @@ func (s *site) jsonFeed(r *http.Request) (reply, error) {
 		}
 		feed.Items = append(feed.Items, it)
 	}
-	body, err := json.MarshalIndent(feed, "", " ")
+	return encodeJSONFeed(feed)
+}
+
+// feedEditions is how many digests their feed has.
+const feedEditions = 20
+
+func (s *site) editions(r *http.Request) ([]Edition, time.Time, error) {
+	editions, err := s.Archive.Digests(r.Context(), feedEditions)
 	if err != nil {
-		return reply{}, fmt.Errorf("writing a JSON feed: %w", err)
+		return nil, time.Time{}, fmt.Errorf("listing digests: %w", err)
 	}
-	return reply{kind: "application/feed+json; charset=utf-8", body: body}, nil
+	last := s.updated(nil)
+	if len(editions) > 0 {
+		last = editions[0].Composed
+	}
+	return editions, last, nil
+}
+
+// digestsAtom and digestsJSON are feeds of the digests, one entry for each.
+func (s *site) digestsAtom(r *http.Request) (reply, error) {
+	if s.Archive == nil {
+		return s.nowhere(r)
+	}
+	editions, last, err := s.editions(r)
+	if err != nil {
+		return reply{}, err
+	}
+	self := s.absolute(r, "/digests.atom")
+	feed := atomFeed{
+		ID: self, Title: s.Title + ": digests", Updated: stamp(last), Generator: "Seedcorn",
+		Links: []atomLink{{"self", "application/atom+xml", self}, {"alternate", "text/html", s.absolute(r, "/digests")}},
+	}
+	for _, e := range editions {
+		page := s.absolute(r, pathTo("digest", e.ID))
+		feed.Entries = append(feed.Entries, atomEntry{
+			ID: page, Title: editionTitle(e), Updated: stamp(e.Composed), Published: stamp(e.Composed), Summary: tidy(bot.Digest(e.Digest).Summary),
+			Authors: []atomPerson{{s.Title}}, Links: []atomLink{{"alternate", "text/html", page}},
+		})
+	}
+	return encodeAtom(feed)
+}
+
+func (s *site) digestsJSON(r *http.Request) (reply, error) {
+	if s.Archive == nil {
+		return s.nowhere(r)
+	}
+	editions, _, err := s.editions(r)
+	if err != nil {
+		return reply{}, err
+	}
+	feed := jsonFeed{
+		Version: jsonFeedVersion, Title: s.Title + ": digests", HomePageURL: s.absolute(r, "/digests"), FeedURL: s.absolute(r, "/digests.json"), Description: "What was sent, newest first", Items: []jsonItem{},
+	}
+	for _, e := range editions {
+		page := s.absolute(r, pathTo("digest", e.ID))
+		feed.Items = append(feed.Items, jsonItem{
+			ID: page, URL: page, Title: editionTitle(e), ContentText: tidy(bot.Digest(e.Digest).Summary), Published: stamp(e.Composed), Modified: stamp(e.Composed),
+			Authors: []jsonAuthor{{s.Title}}, Tags: []string{},
+		})
+	}
+	return encodeJSONFeed(feed)
+}
+
+// editionTitle tells one week's digest from the next.
+func editionTitle(e Edition) string {
+	return tidy(e.Title) + ", " + day(e.Period.From) + " – " + day(e.Period.To)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,26 @@ func TestJSONFeed(t *testing.T) {
 	empty := body(t, get(t, h, "/feed.json?q=zzzz"))
 	if !strings.Contains(empty, `"items": []`) {
 		t.Errorf("a feed of nothing: %s", empty)
+	}
+}
+
+func TestDigestFeeds(t *testing.T) {
+	h := New(open(full(30)))
+	var f atomFeed
+	if err := xml.Unmarshal([]byte(body(t, get(t, h, "/digests.atom"))), &f); err != nil {
+		t.Fatal(err)
+	}
+	var j jsonFeed
+	if err := json.Unmarshal([]byte(body(t, get(t, h, "/digests.json"))), &j); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Entries) != 3 || len(j.Items) != 3 || f.Updated != f.Entries[0].Updated {
+		t.Fatalf("%d entries, %d items, updated %s", len(f.Entries), len(j.Items), f.Updated)
+	}
+	for i, e := range f.Entries {
+		if e.ID != "https://research.example/digest/d00000000000"+strconv.Itoa(i) || e.ID != j.Items[i].URL || e.Title != j.Items[i].Title || !strings.Contains(e.Summary, "work") {
+			t.Errorf("entry %+v, item %+v", e, j.Items[i])
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ var byDefault = digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}
 
 // A reading is a document with the dates of its stories, and works below it.
 type reading struct {
+	Head  message.Document // what stands above the table of contents
 	Doc   message.Document
 	Dates map[string]time.Time
 	Also  []group // where to go on
@@ -82,6 +83,16 @@ func (s *site) sourceNames(ctx context.Context) (map[string]string, error) {
 	})
 }
 
+// digestPage is a digest to be read.
+func digestPage(d digest.Digest) reading {
+	doc := bot.Digest(d)
+	i := max(0, slices.IndexFunc(doc.Blocks, func(b message.Block) bool {
+		h, ok := b.(message.Heading)
+		return ok && h.Level > 1
+	}))
+	return reading{Head: message.Document{Blocks: doc.Blocks[:i]}, Doc: message.Document{Blocks: doc.Blocks[i:]}, Dates: datesOf(d)}
+}
+
 func datesOf(d digest.Digest) map[string]time.Time {
 	dates := map[string]time.Time{}
 	for _, sec := range d.Sections {
@@ -102,7 +113,7 @@ func (s *site) week(r *http.Request) (reply, error) {
 	}
 	return s.page("reading", 0, view{
 		Title: d.Title, Nav: "/", Feeds: true,
-		Body: reading{Doc: bot.Digest(d), Dates: datesOf(d)},
+		Body: digestPage(d),
 	})
 }
 
@@ -134,7 +145,7 @@ func (s *site) digest(r *http.Request) (reply, error) {
 	}
 	return s.page("reading", 0, view{
 		Title: d.Title, Nav: "/digests", Feeds: true, Feed: d.Query,
-		Body: reading{Doc: bot.Digest(d), Dates: datesOf(d)},
+		Body: digestPage(d),
 	})
 }
 

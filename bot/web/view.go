@@ -103,6 +103,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"clip":     clip,
 	"openness": func(o feeds.Openness) string { return opennessWords[o.String()] },
 	"follow":   func(path, q string) string { return withQuery(path, "q", q) },
+	"contents": contents,
 	"box":      func(q string, cs []choice, wrong bool) box { return box{q, cs, wrong} },
 	// What follows needs a site's registry.
 	"blocks": func(message.Document, map[string]time.Time) (template.HTML, error) { return "", nil },
@@ -130,6 +131,46 @@ type blockWriter struct {
 	dates map[string]time.Time
 	b     bytes.Buffer
 	err   error
+
+	anchors anchors
+}
+
+type headingView struct {
+	message.Heading
+	ID string // for links to it
+}
+
+// Anchors gives the sections of a page names that links can lead to.
+type anchors map[string]bool
+
+func (a *anchors) of(title string) string {
+	name := "s"
+	for _, word := range strings.FieldsFunc(strings.ToLower(title), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
+		name += "-" + word
+	}
+	if *a == nil {
+		*a = anchors{}
+	}
+	for (*a)[name] {
+		name += "-"
+	}
+	(*a)[name] = true
+	return name
+}
+
+// contents are the sections of a document, if it has enough to get lost among.
+func contents(d message.Document) []link {
+	var a anchors
+	var out []link
+	for _, b := range d.Blocks {
+		if h, ok := b.(message.Heading); ok && h.Level > 1 {
+			out = append(out, link{h.Text, "#" + a.of(h.Text)})
+		}
+	}
+	if len(out) < 3 {
+		return nil
+	}
+	return out
 }
 
 func (w *blockWriter) fill(name string, data any) {
@@ -138,7 +179,14 @@ func (w *blockWriter) fill(name string, data any) {
 	}
 }
 
-func (w *blockWriter) Heading(h message.Heading)           { w.fill("heading", h) }
+func (w *blockWriter) Heading(h message.Heading) {
+	v := headingView{Heading: h}
+	if h.Level > 1 {
+		v.ID = w.anchors.of(h.Text)
+	}
+	w.fill("heading", v)
+}
+
 func (w *blockWriter) Paragraph(p message.Paragraph)       { w.fill("paragraph", p) }
 func (w *blockWriter) List(l message.List)                 { w.fill("list", l) }
 func (w *blockWriter) Fields(f message.Fields)             { w.fill("fields", f) }

@@ -177,6 +177,8 @@ func New(opt Options) http.Handler {
 	for pattern, h := range map[string]handler{
 		"/{$}":           s.week,
 		"/digests":       s.digests,
+		"/digests.atom":  s.digestsAtom,
+		"/digests.json":  s.digestsJSON,
 		"/digest/{id}":   s.digest,
 		"/search":        s.search,
 		"/work/{id}":     s.work,

@@ -480,7 +480,7 @@ func TestFailure(t *testing.T) {
 	d := full(3)
 	d.broken = errors.New("dial tcp: password=hunter2")
 	h := New(open(d))
-	for _, p := range []string{"/", "/digests", "/digest/d000000000001", "/search?q=a", "/work/" + string(id(0)), "/lab/mistral", "/country/FR", "/license/MIT", "/balance", "/sources", "/feed.atom", "/works.csv", "/balance.csv"} {
+	for _, p := range []string{"/", "/digests", "/digest/d000000000001", "/search?q=a", "/work/" + string(id(0)), "/lab/mistral", "/country/FR", "/license/MIT", "/balance", "/sources", "/feed.atom", "/digests.json", "/works.csv", "/balance.csv"} {
 		resp := get(t, h, p)
 		if text := body(t, resp); resp.StatusCode != http.StatusInternalServerError || strings.Contains(text, "hunter2") || !strings.Contains(text, "on our side") {
 			t.Errorf("%s: status %d: %.80s", p, resp.StatusCode, text)
@@ -493,7 +493,7 @@ func TestWithout(t *testing.T) {
 	opt := open(full(5))
 	opt.Archive, opt.OPML = nil, nil
 	h := New(opt)
-	for _, p := range []string{"/digests", "/digest/x", "/sources.opml"} {
+	for _, p := range []string{"/digests", "/digests.atom", "/digests.json", "/digest/x", "/sources.opml"} {
 		if got := get(t, h, p).StatusCode; got != http.StatusNotFound {
 			t.Errorf("%s: %d", p, got)
 		}
