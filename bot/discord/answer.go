@@ -1,12 +1,15 @@
 package discord
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"seedcorn/bot"
@@ -159,7 +162,7 @@ func (a *Adapter) inline(q ask, r bot.Reply) (callback, []outgoing) {
 			return callback{Type: callbackModal, Data: m}, nil
 		}
 	}
-	all := a.messages(r.Document)
+	all := a.messages(a.withForm(r))
 	if r.Replace && q.kind == interactionComponent && q.own {
 		return callback{Type: callbackUpdate, Data: all[0]}, all[1:]
 	}
@@ -174,12 +177,7 @@ func (a *Adapter) inline(q ask, r bot.Reply) (callback, []outgoing) {
 func (a *Adapter) late(ctx context.Context, q ask, r bot.Reply) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.opt.Timeout)
 	defer cancel()
-	doc := r.Document
-	if r.Form != nil {
-		// A form can only be a first answer. A button opens it: the second time is faster.
-		doc.Blocks = append(doc.Blocks[:len(doc.Blocks):len(doc.Blocks)], message.Actions{Items: []message.Action{{Label: r.Form.Title, Command: r.Form.Command}}})
-	}
-	all := a.messages(doc)
+	all := a.messages(a.withForm(r))
 	switch {
 	case q.kind == interactionComponent && r.Replace && q.own:
 		a.edit(ctx, q, all[0])
@@ -194,6 +192,35 @@ func (a *Adapter) late(ctx context.Context, q ask, r bot.Reply) {
 		a.edit(ctx, q, all[0])
 		a.followUps(ctx, q, all[1:], false)
 	}
+}
+
+// withForm is a reply's document, with a button for its form if it has one: a form
+// itself can only be a first answer, and not to a form. Pressed, the button asks the
+// same again, and this time the answer is in time.
+func (a *Adapter) withForm(r bot.Reply) message.Document {
+	doc := r.Document
+	if r.Form != nil {
+		button := message.Action{Label: cmp.Or(r.Form.Title, "Fill in"), Command: a.asking(*r.Form)}
+		doc.Blocks = append(doc.Blocks[:len(doc.Blocks):len(doc.Blocks)], message.Actions{Items: []message.Action{button}})
+	}
+	return doc
+}
+
+// asking is the typed line that brings a form: the command with what it cannot do
+// without. What else is filled in already is left out, or the command might act on it
+// instead of asking.
+func (a *Adapter) asking(f bot.Form) string {
+	line := f.Command
+	for _, c := range a.opt.Commands {
+		for _, p := range c.Params {
+			i := slices.IndexFunc(f.Fields, func(x bot.FormField) bool { return x.Param == p.Name })
+			if c.Name != f.Command || !p.Required || i < 0 || f.Fields[i].Value == "" {
+				continue
+			}
+			line += " " + p.Name + `:"` + strings.ReplaceAll(oneLine(f.Fields[i].Value), `"`, "'") + `"`
+		}
+	}
+	return line
 }
 
 // edit changes the first answer.

@@ -257,7 +257,7 @@ func TestCheck(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	for name, o := range map[string]Options{
-		"no token": {}, "base": {Token: "x", Base: "ftp://x"}, "key": {Token: "x", PublicKey: "00"}, "key of letters": {Token: "x", PublicKey: strings.Repeat("zz", 32)},
+		"no token": {}, "HTTP without a key": {Token: "x", HTTPOnly: true}, "base": {Token: "x", Base: "ftp://x"}, "key": {Token: "x", PublicKey: "00"}, "key of letters": {Token: "x", PublicKey: strings.Repeat("zz", 32)},
 	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%s: no error", name)

@@ -101,7 +101,8 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // Options configure an adapter.
 type Options struct {
 	Token Secret // of the bot, without "Bot "
-	// PublicKey is the application's, in hexadecimal; needed for [Adapter.Handler].
+	// PublicKey is the application's, in hexadecimal; needed for [Adapter.Handler] and
+	// with HTTPOnly.
 	PublicKey string
 	// ApplicationID may be left empty: Discord is asked for it when it is needed.
 	ApplicationID string
@@ -197,6 +198,8 @@ func New(opt Options) (*Adapter, error) {
 			return nil, fmt.Errorf("discord: the public key is not %d bytes in hexadecimal", ed25519.PublicKeySize)
 		}
 		a.key = key
+	} else if opt.HTTPOnly {
+		return nil, errors.New("discord: interactions over HTTP need the application's public key")
 	}
 	a.rest = newRecorder(opt.Transport)
 	var err error

@@ -48,8 +48,8 @@ const (
 	// identifyEvery is how often a session may be begun, by each of the places that the
 	// gateway gives. https://discord.com/developers/docs/events/gateway#sharding-max-concurrency
 	identifyEvery = 5 * time.Second
-	// ackSlack is how much longer than its interval a heartbeat's answer may take.
-	ackSlack      = 10 * time.Second
+	// ackGrace is how much longer than its interval a heartbeat's answer may take.
+	ackGrace      = 10 * time.Second
 	shutdownGrace = 5 * time.Second
 )
 
@@ -385,7 +385,7 @@ func (s *shard) watch(ctx context.Context, l *line) error {
 	limit := time.Duration(0)
 	if t != nil {
 		if interval := time.Duration(t.interval.Load()); interval > 0 {
-			limit = interval + min(ackSlack, 2*interval)
+			limit = interval + min(ackGrace, 2*interval)
 			every = min(every, max(interval/4, time.Millisecond))
 		}
 	}

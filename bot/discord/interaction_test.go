@@ -236,6 +236,7 @@ func TestRespond(t *testing.T) {
 		{"slow, form", raw(2, chat("subscribe"), nil), bot.Reply{Document: plainly("x").Document, Form: form}, true, want{callbackDefer, flagEphemeral, "PATCH 32768 c:subscribe"}},
 		{"form", raw(2, chat("subscribe"), nil), bot.Reply{Document: plainly("x").Document, Form: form}, false, want{callbackModal, 0, ""}},
 		{"form after a form", raw(5, map[string]any{"custom_id": "f:x", "components": []any{}}, nil), bot.Reply{Document: plainly("x").Document, Form: form}, false, want{callbackMessage, flagEphemeral | flagComponentsV2, ""}},
+		{"form without room", raw(2, chat("x"), nil), bot.Reply{Document: plainly("x").Document, Form: &bot.Form{Title: "T", Command: "help", Fields: make([]bot.FormField, 9)}}, false, want{callbackMessage, flagEphemeral | flagComponentsV2, ""}},
 		{"replace own", button(true), bot.Reply{Document: plainly("x").Document, Replace: true}, false, want{callbackUpdate, flagComponentsV2, ""}},
 		{"replace others'", button(false), bot.Reply{Document: plainly("x").Document, Replace: true}, false, want{callbackMessage, flagEphemeral | flagComponentsV2, ""}},
 		{"slow, replace own", button(true), bot.Reply{Document: plainly("x").Document, Replace: true}, true, want{callbackDeferUpdate, 0, "PATCH 32768"}},
@@ -391,6 +392,29 @@ func TestRespondPanicAndLateness(t *testing.T) {
 	wg.Wait()
 	if n := len(f.all()); n > 1 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// The button that stands for a form asks for it again, with what cannot be left out
+// and nothing that would be acted on.
+func TestAsking(t *testing.T) {
+	a := newAdapter(t, Options{})
+	for _, tt := range []struct {
+		form bot.Form
+		want string
+		args map[string]string
+	}{
+		{bot.Form{Command: "subscribe", Fields: []bot.FormField{{Param: "query"}, {Param: "when", Value: "Mondays at 9"}, {Param: "zone", Value: "UTC"}}}, "subscribe", map[string]string{}},
+		{bot.Form{Command: "correct", Fields: []bot.FormField{{Param: "work", Value: `a "b" c`}, {Param: "field", Value: "lab"}}}, `correct work:"a 'b' c"`, map[string]string{"work": "a 'b' c"}},
+	} {
+		got := a.asking(tt.form)
+		command, args, err := a.typed.Parse(got)
+		if err != nil || got != tt.want || command != tt.form.Command {
+			t.Errorf("%q (%v), want %q", got, err, tt.want)
+		}
+		if diff := cmp.Diff(tt.args, args); diff != "" {
+			t.Error(diff)
+		}
 	}
 }
 
