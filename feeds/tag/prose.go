@@ -162,6 +162,9 @@ func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feed
 	lastFrom := [2]int{-1, -1}
 	read := 0
 	for _, c := range s.cues {
+		if !official && (c.kind == cueAPI || c.kind == cueHosted) {
+			continue
+		}
 		text, field := it.Title, "title"
 		if c.part == inSummary {
 			text, field = it.Summary, "summary"
@@ -195,10 +198,8 @@ func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feed
 			a, ok = t.openThing(text, from, to, c, w, it)
 		case cueAPI:
 			a, ok = apiSentence(w)
-			ok = ok && official
 		case cueHosted:
 			a, ok = hostedSentence(w, c.part == inTitle)
-			ok = ok && official
 		}
 		if !ok {
 			continue

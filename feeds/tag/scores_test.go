@@ -411,9 +411,9 @@ var least = struct {
 	license3, licenseCoverage, license4, licenseFalse                                               float64
 	prose4, proseCoverage, proseFalse                                                               float64
 }{
-	mentionedOverlap: 0.945, mentionedCoverage: 0.855, mentionedArguable: 0.983, unmentionedOverlap: 0.965, unmentionedCoverage: 0.155,
-	itemsOverlap: 0.998, itemsCoverage: 0.99, papersOverlap: 0.945, papersCoverage: 0.0115, falseCountries: 0.57,
-	affiliation: 0.953, affiliationTagged: 0.984, affiliationROR: 0.956, affiliationRORTagged: 0.984,
-	license3: 0.953, licenseCoverage: 0.915, license4: 0.938, licenseFalse: 0.48,
-	prose4: 1, proseCoverage: 0.63, proseFalse: 0,
+	mentionedOverlap: 0.945, mentionedCoverage: 0.882, mentionedArguable: 0.983, unmentionedOverlap: 0.969, unmentionedCoverage: 0.164,
+	itemsOverlap: 0.998, itemsCoverage: 0.99, papersOverlap: 0.976, papersCoverage: 0.013, falseCountries: 0.57,
+	affiliation: 0.963, affiliationTagged: 0.984, affiliationROR: 0.965, affiliationRORTagged: 0.984,
+	license3: 0.956, licenseCoverage: 0.923, license4: 0.941, licenseFalse: 0.48,
+	prose4: 1, proseCoverage: 0.66, proseFalse: 0,
 }
