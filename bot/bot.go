@@ -39,7 +39,7 @@ type Place struct {
 
 // Destination is the place as a subscription keeps it.
 func (p Place) Destination() digest.Destination {
-	return digest.Destination{Platform: p.Platform, Workspace: p.Workspace, Channel: p.Channel}
+	return digest.Destination{Platform: p.Platform, Workspace: p.Workspace, Channel: p.Channel, Direct: p.Direct}
 }
 
 // A Person is who asked.

@@ -148,6 +148,8 @@ type Destination struct {
 	Platform  string `json:"platform"`
 	Workspace string `json:"workspace,omitempty"`
 	Channel   string `json:"channel,omitempty"`
+	// Direct is set where the channel is one person's: what goes there is nobody else's.
+	Direct bool `json:"direct,omitempty"`
 }
 
 // A Subscription is a destination, a query, a cadence and an owner.

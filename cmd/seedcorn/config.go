@@ -58,8 +58,12 @@ type config struct {
 	DiscordURL         string   `env:"DISCORD_URL" envDefault:"https://discord.com/api/v10" help:"base URL of Discord's API"`
 	DiscordPublish     bool     `env:"DISCORD_PUBLISH" help:"publish digests in announcement channels (true or false)"`
 
-	Lookups bool   `env:"LOOKUPS" envDefault:"true" help:"look up affiliations and licenses that feeds do not carry (true or false)"`
-	Listen  string `env:"LISTEN" envDefault:"127.0.0.1:8080" help:"address of the health page"`
+	Lookups       bool   `env:"LOOKUPS" envDefault:"true" help:"look up affiliations and licenses that feeds do not carry (true or false)"`
+	Web           string `env:"WEB" envDefault:"loopback" help:"who may read the pages: off, loopback, public, or proxy (whom a reverse proxy names in a header)"`
+	WebURL        string `env:"WEB_URL" help:"public address of the pages, for links in feeds and digests"`
+	WebUserHeader string `env:"WEB_USER_HEADER" envDefault:"X-Forwarded-User" help:"header in which the proxy names the reader"`
+
+	Listen string `env:"LISTEN" envDefault:"127.0.0.1:8080" help:"address of the pages, of /healthz and /readyz, and of the platforms' requests"`
 
 	LogFormat string `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
@@ -153,6 +157,12 @@ func (c *config) check() (faults []error) {
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		faults = append(faults, fmt.Errorf("%sZONE: %q is not an IANA time zone such as Europe/Paris", prefix, c.Zone))
+	}
+	if !slices.Contains([]string{"off", "loopback", "public", "proxy"}, c.Web) {
+		faults = append(faults, fmt.Errorf("%sWEB: %q is none of off, loopback, public, proxy", prefix, c.Web))
+	}
+	if u, err := url.Parse(c.WebURL); c.WebURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		faults = append(faults, fmt.Errorf("%sWEB_URL: %q is not an http or https URL", prefix, c.WebURL))
 	}
 	if !slices.Contains([]string{"text", "json"}, c.LogFormat) {
 		faults = append(faults, fmt.Errorf("%sLOG_FORMAT: %q is neither text nor json", prefix, c.LogFormat))

@@ -105,17 +105,23 @@ func demoConfig(base, path string) config {
 	return config{
 		DatabaseURL: "sqlite:" + path, AllowPrivate: true, Contact: "demo", Zone: "UTC", Cadence: "weekly",
 		ArXivRSS: b.ArXivRSS, ArXivAPI: b.ArXivAPI, ArXivPages: b.ArXivRSS, HuggingFace: b.HuggingFace, GitHub: b.GitHubAPI, OpenAlex: base,
-		Listen: defaultListen, LogFormat: "text", LogLevel: "warn",
+		Listen: defaultListen, Web: "loopback", LogFormat: "text", LogLevel: "warn",
 	}
 }
 
 // converse answers commands and queries until an empty line or the end of input.
 func (a *app) converse(ctx context.Context, w *world) error {
+	address, stop, err := a.browse(w)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	fmt.Fprintf(a.out, "\nThe same in a browser: %s\n", address)
 	fmt.Fprint(a.out, "\nAsk it: help, why ID, lab NAME, balance, or a query such as  country:CN openness>=open-weights\nAn empty line ends.\n")
 	router := bot.NewRouter(desk{w, a.now}, w.log)
 	if err := a.terminal(router.Parse).Run(ctx, router); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(a.out, "\nFor the real feeds: seedcorn pull, then seedcorn digest.")
+	_, err = fmt.Fprintln(a.out, "\nFor the real feeds: seedcorn pull, then seedcorn digest.")
 	return err
 }

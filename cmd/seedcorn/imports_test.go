@@ -225,6 +225,14 @@ var homes = map[string]home{
 		rooms: []string{"bot/slack", "bot/discord"},
 		why:   "the platforms' own libraries speak through it; an adapter that watches over a connection must name its type",
 	},
+	"github.com/santhosh-tekuri/jsonschema": {
+		rooms: []string{"bot/discord"}, tests: true,
+		why: "a platform's published schema is a second opinion on what we send; the program itself sends what it has made",
+	},
+	"golang.org/x/image": {
+		rooms: []string{"bot/discord"},
+		why:   "a chart is drawn where a platform can show pictures only; everywhere else it is made of what the platform has",
+	},
 	"github.com/yuin/goldmark": {
 		rooms: []string{"bot/message"}, tests: true,
 		why: "it reads our Markdown back as a second opinion; the program itself reads none",

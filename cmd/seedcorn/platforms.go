@@ -129,7 +129,7 @@ func (a *app) manifestCommand() *cobra.Command {
 			if len(args) > 0 {
 				id = args[0]
 			}
-			in := discord.Manifest(id)
+			in := discord.Manifest(id, false)
 			fmt.Fprintf(a.out, "Add to a server:\n  %s\n\nAdd to your own account:\n  %s\n\nPermissions:\n", in.Server, in.Person)
 			for _, p := range in.Permissions {
 				fmt.Fprintf(a.out, "  %-26s %s\n", p.Name, p.Why)

@@ -40,8 +40,9 @@ sources to visit, questions to ask, digests to compose. What was due while it wa
 down is caught up with; digests that were missed are merged into one. Without a chat
 configured each digest is written to the terminal.
 
-The health page is at ` + prefix + `LISTEN: /healthz answers while the process runs,
-/readyz while the database answers too.`,
+At ` + prefix + `LISTEN are the pages of the archive (for this machine only, unless
+` + prefix + `WEB says otherwise), /healthz, which answers while the process runs, and
+/readyz, which answers while the database does, too.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.do(c.Context(), a.serve)
@@ -68,10 +69,13 @@ func (a *app) serve(ctx context.Context, w *world) error {
 	var rung atomic.Int64 // Unix time of the last ring
 	mux := healthPage(w, &rung)
 	platforms.mount(mux, router)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	if pages := a.pages(w); pages != nil {
+		mux.Handle("/", pages)
+	}
+	server := newServer(mux)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	w.log.Info("serving", "health", "http://"+listener.Addr().String()+"/healthz", "version", buildVersion())
+	w.log.Info("serving", "pages", "http://"+listener.Addr().String()+"/", "version", buildVersion())
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
