@@ -53,6 +53,7 @@ package discord
 import (
 	"cmp"
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -139,7 +140,8 @@ type Options struct {
 	// OpenTimeout is how long the gateway may take until it is ready; 0 means 30 s.
 	OpenTimeout time.Duration
 
-	identifyEvery time.Duration // 0 means what Discord asks for
+	identifyEvery time.Duration  // 0 means what Discord asks for
+	roots         *x509.CertPool // of the gateway; nil means the system's
 }
 
 // An Adapter is Discord as a bot.Platform. It is safe for concurrent use.

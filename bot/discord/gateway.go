@@ -208,6 +208,7 @@ func (s *shard) run(ctx context.Context) error {
 			return fmt.Errorf("gateway closed with %d, %s%s", code, why, s.adapter.whoAmI(ctx))
 		}
 		if !l.resumes || freshCodes[code] {
+			// What cannot be resumed is dropped whole, discordgo's session included.
 			s.hangUp(l, 0)
 			l = nil
 		}
@@ -330,7 +331,7 @@ func (s *shard) dialer(l *line) *websocket.Dialer {
 		return d
 	}
 	d.NetDialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := (&tls.Dialer{NetDialer: raw, Config: &tls.Config{NextProtos: []string{"http/1.1"}}}).DialContext(ctx, network, addr)
+		c, err := (&tls.Dialer{NetDialer: raw, Config: &tls.Config{NextProtos: []string{"http/1.1"}, RootCAs: s.adapter.opt.roots}}).DialContext(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}

@@ -2,8 +2,11 @@ package discord
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -95,13 +98,17 @@ func (w *wire) idle() {
 }
 
 // newGateway adds a gateway to a fake; play is what it does with each connection.
-func newGateway(t *testing.T, f *fake, shards int, play func(w *wire)) {
+func newGateway(t *testing.T, f *fake, shards int, play func(w *wire)) *httptest.Server {
+	return startGateway(t, f, shards, play, (*httptest.Server).Start)
+}
+
+func startGateway(t *testing.T, f *fake, shards int, play func(w *wire), start func(*httptest.Server)) *httptest.Server {
 	t.Helper()
 	var mu sync.Mutex
 	n := 0
 	up := websocket.Upgrader{}
 	var all drain
-	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("v") != apiVersion || r.URL.Query().Get("encoding") != "json" {
 			t.Errorf("connected to %s", r.URL)
 		}
@@ -143,6 +150,7 @@ func newGateway(t *testing.T, f *fake, shards int, play func(w *wire)) {
 		play(w)
 		_ = c.Close()
 	}))
+	start(srv)
 	t.Cleanup(func() {
 		srv.CloseClientConnections()
 		srv.Close()
@@ -155,6 +163,7 @@ func newGateway(t *testing.T, f *fake, shards int, play func(w *wire)) {
 		_, _ = w.Write(mustJSON(map[string]any{"url": "ws" + strings.TrimPrefix(srv.URL, "http"), "shards": shards, "session_start_limit": map[string]any{"total": 1000, "remaining": 1000, "reset_after": 1000, "max_concurrency": 16}}))
 		return true
 	}
+	return srv
 }
 
 // running runs an adapter until the test is over, and gives what Run returned.
@@ -226,6 +235,32 @@ func TestGateway(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Encrypted, as the real one is; a certificate that is not trusted is not.
+func TestGatewayTLS(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	srv := startGateway(t, f, 1, func(w *wire) {
+		if w.ready() {
+			w.dispatch("INTERACTION_CREATE", json.RawMessage(raw(2, chat("topics"), map[string]any{"id": "700"})))
+			time.Sleep(100 * time.Millisecond)
+			w.close(4004)
+		}
+	}, (*httptest.Server).StartTLS)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	a := f.adapter(t, Options{identifyEvery: 10 * time.Millisecond})
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if err := a.Run(ctx, &desk{}); err != nil || f.count(http.MethodPost, "/callback") > 0 {
+		t.Errorf("with a certificate that is not trusted: %v", err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(srv.Certificate())
+	a = f.adapter(t, Options{identifyEvery: 10 * time.Millisecond, roots: pool})
+	if err := a.Run(t.Context(), &desk{}); err == nil || !strings.Contains(err.Error(), "4004") || f.count(http.MethodPost, "/callback") != 1 {
+		t.Errorf("ended with %v after %d answers", err, f.count(http.MethodPost, "/callback"))
 	}
 }
 
