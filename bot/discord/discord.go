@@ -112,6 +112,9 @@ type Options struct {
 	// Transport carries all REST requests; nil means a transport of its own with
 	// sensible deadlines.
 	Transport http.RoundTripper
+	// Contact is where whoever runs this is found, a URL, and Version the program's: both
+	// are told to Discord with each request.
+	Contact, Version string
 	// HTTPOnly makes [Adapter.Run] open no gateway: interactions come to
 	// [Adapter.Handler].
 	HTTPOnly bool
@@ -223,7 +226,8 @@ func (a *Adapter) newSession() (*discordgo.Session, error) {
 	s.ShouldReconnectVoiceOnSessionError = false
 	s.StateEnabled = false
 	s.LogLevel = -1 // it would log bodies
-	s.UserAgent = "DiscordBot (https://github.com/seedcorn/seedcorn, 1.0)"
+	// https://discord.com/developers/docs/reference#user-agent
+	s.UserAgent = fmt.Sprintf("DiscordBot (%s, %s)", cmp.Or(a.opt.Contact, "seedcorn"), cmp.Or(a.opt.Version, "1"))
 	s.Client = &http.Client{Transport: a.rest, Timeout: a.opt.Timeout}
 	// Interactions come without any intent; nothing else is listened to.
 	// https://discord.com/developers/docs/events/gateway#gateway-intents
