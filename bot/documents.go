@@ -72,7 +72,11 @@ func Story(s digest.Story) message.Story {
 	out := message.Story{
 		Title: s.Title, URL: s.URL, ID: string(s.Work), Line: s.Line,
 		Openness: s.Badge.Openness, Badge: BadgeWords(s.Badge), Caution: Caution(s.Badge.Flags),
-		Actions: []message.Action{{Label: "Why?", Command: "why " + string(s.Work)}},
+	}
+	id := string(s.Work)
+	out.Actions = []message.Action{
+		{Label: "Why?", Command: "why " + id}, {Label: "Can we use it?", Command: "can-we-use " + id}, {Label: "Save", Command: "save " + id},
+		{Label: "Useful", Command: "vote " + id + " value:useful"}, {Label: "Not useful", Command: "vote " + id + " value:not-useful"},
 	}
 	const most = 4
 	for i, l := range s.Labs {

@@ -47,7 +47,7 @@ func TestEveryCommand(t *testing.T) {
 		ask := func(line string) string {
 			n++
 			before := len(f.of("hook")) + len(f.of("views.open"))
-			ack, _ := in(router, kindCommand, line, slash(line, "trigger_id", fmt.Sprint(n)))
+			ack, _ := in(router, kindCommand, fmt.Sprint(n), slash(line, "trigger_id", fmt.Sprint(n)))
 			settle(a)
 			if ack == "" {
 				if after := len(f.of("hook")) + len(f.of("views.open")); after == before {

@@ -410,7 +410,7 @@ func (d *desk) edited(ctx context.Context, p *prepared, work digest.WorkID) erro
 	}
 	old := *s.entry
 	now := *p.entry
-	now.Via, now.Rule, now.Item.Seen = old.Via, old.Rule, old.Item.Seen
+	now.Via, now.Rule, now.Item.Seen, now.Item.Backfill = old.Via, old.Rule, old.Item.Seen, old.Item.Backfill
 	s.entry, s.hash, s.item, s.tags, s.dirty = &now, p.hash, p.item, p.tags, true
 	d.done.Items++
 	d.done.Edited++

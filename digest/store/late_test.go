@@ -48,6 +48,11 @@ func TestLateWorksAreInTheNextDigest(t *testing.T) {
 		if got := titles(next); got != "Work late;" {
 			t.Errorf("next week: %s", got)
 		}
+		// An edit of what was there before we looked is no news, either.
+		put("backfill", tuesday.Add(time.Hour), false, feeds.Key{Scheme: feeds.KeyHF, Value: "a/b"})
+		if got := titles(next); got != "Work late;" {
+			t.Errorf("next week, after an edit: %s", got)
+		}
 		// The same work turns out to have been told in time elsewhere.
 		key := feeds.Key{Scheme: feeds.KeyArXiv, Value: "2611.00001"}
 		put("told late", tuesday, false, key)
