@@ -192,6 +192,11 @@ func TestReadmeCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, f := range configFields() {
+		if !strings.Contains(string(readme), "`"+f.name+"`") {
+			t.Errorf("the README does not name %s", f.name)
+		}
+	}
 	ran := map[string]int{}
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
 		for line := range strings.Lines(block[1]) {
@@ -228,7 +233,7 @@ func TestReadmeCommands(t *testing.T) {
 			ran[words[0]]++
 		}
 	}
-	for _, c := range []string{"demo", "pull", "digest", "search", "why", "balance", "lookup", "sources", "labs", "licenses", "correct", "split", "retag", "tag", "serve", "subscriptions", "health", "backup"} {
+	for _, c := range []string{"demo", "pull", "digest", "search", "why", "balance", "lookup", "sources", "labs", "licenses", "correct", "split", "retag", "tag", "serve", "subscriptions", "deliveries", "manifest", "doctor", "health", "backup"} {
 		if ran[c] == 0 {
 			t.Errorf("the README does not show %q", c)
 		}
