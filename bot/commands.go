@@ -210,8 +210,12 @@ func WorkCard(w digest.Work) message.Document {
 	}
 	id := string(w.ID)
 	doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{
-		{Label: "Why?", Command: "why " + id}, {Label: "Can we use it?", Command: "can-we-use " + id}, {Label: "Save", Command: "save " + id},
-		{Label: "Useful", Command: "vote " + id + " value:useful"}, {Label: "Not useful", Command: "vote " + id + " value:not-useful"}, {Label: "Fix a tag", Command: "correct " + id},
+		{Label: "Why?", Command: "why " + id},
+		{Label: "Can we use it?", Command: "can-we-use " + id},
+		{Label: "Save", Command: "save " + id},
+		{Label: "Useful", Command: "vote " + id + " value:useful"},
+		{Label: "Not useful", Command: "vote " + id + " value:not-useful"},
+		{Label: "Fix a tag", Command: "correct " + id},
 	}})
 	return doc
 }

@@ -75,8 +75,11 @@ func Story(s digest.Story) message.Story {
 	}
 	id := string(s.Work)
 	out.Actions = []message.Action{
-		{Label: "Why?", Command: "why " + id}, {Label: "Can we use it?", Command: "can-we-use " + id}, {Label: "Save", Command: "save " + id},
-		{Label: "Useful", Command: "vote " + id + " value:useful"}, {Label: "Not useful", Command: "vote " + id + " value:not-useful"},
+		{Label: "Why?", Command: "why " + id},
+		{Label: "Can we use it?", Command: "can-we-use " + id},
+		{Label: "Save", Command: "save " + id},
+		{Label: "Useful", Command: "vote " + id + " value:useful"},
+		{Label: "Not useful", Command: "vote " + id + " value:not-useful"},
 	}
 	const most = 4
 	for i, l := range s.Labs {

@@ -90,7 +90,8 @@ func License(l feeds.License) message.Document {
 	}
 	f.Items = append(f.Items, message.Field{Name: "Text", Value: message.Line{{Text: l.Source, URL: l.Source}}})
 	doc.Blocks = []message.Block{
-		message.Heading{Level: 1, Text: l.Name, Note: l.ID}, f,
+		message.Heading{Level: 1, Text: l.Name, Note: l.ID},
+		f,
 		message.SmallPrint{Items: []message.Line{message.Plain("Not legal advice: the text decides.")}},
 	}
 	return doc

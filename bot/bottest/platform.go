@@ -339,10 +339,23 @@ func long() map[string]message.Document {
 // empty has every block with nothing in it.
 func empty() []message.Block {
 	return []message.Block{
-		message.Heading{}, message.Paragraph{}, message.List{}, message.Fields{}, message.SmallPrint{}, message.Rule{}, message.Preformatted{}, message.Story{},
-		message.Chart{}, message.Actions{}, message.List{Items: []message.Line{nil, {}}}, message.Fields{Items: []message.Field{{}}}, message.SmallPrint{Items: []message.Line{nil}},
-		message.Chart{Bars: []message.Bar{{}}}, message.Chart{Series: []string{""}, Bars: []message.Bar{{Label: "x", Values: []float64{-1, 2, 3}}}},
-		message.Actions{Items: []message.Action{{}}}, message.Paragraph{Text: message.Line{{}, {URL: "https://example.org/"}}},
+		message.Heading{},
+		message.Paragraph{},
+		message.List{},
+		message.Fields{},
+		message.SmallPrint{},
+		message.Rule{},
+		message.Preformatted{},
+		message.Story{},
+		message.Chart{},
+		message.Actions{},
+		message.List{Items: []message.Line{nil, {}}},
+		message.Fields{Items: []message.Field{{}}},
+		message.SmallPrint{Items: []message.Line{nil}},
+		message.Chart{Bars: []message.Bar{{}}},
+		message.Chart{Series: []string{""}, Bars: []message.Bar{{Label: "x", Values: []float64{-1, 2, 3}}}},
+		message.Actions{Items: []message.Action{{}}},
+		message.Paragraph{Text: message.Line{{}, {URL: "https://example.org/"}}},
 	}
 }
 

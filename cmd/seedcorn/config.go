@@ -137,8 +137,14 @@ func loadConfig(environ []string) (config, error) {
 
 func (c *config) check() (faults []error) {
 	for _, v := range []struct{ name, url string }{
-		{"ARXIV_RSS_URL", c.ArXivRSS}, {"ARXIV_API_URL", c.ArXivAPI}, {"ARXIV_PAGES_URL", c.ArXivPages},
-		{"HUGGINGFACE_URL", c.HuggingFace}, {"GITHUB_URL", c.GitHub}, {"OPENALEX_URL", c.OpenAlex}, {"SLACK_URL", c.SlackURL}, {"DISCORD_URL", c.DiscordURL},
+		{"ARXIV_RSS_URL", c.ArXivRSS},
+		{"ARXIV_API_URL", c.ArXivAPI},
+		{"ARXIV_PAGES_URL", c.ArXivPages},
+		{"HUGGINGFACE_URL", c.HuggingFace},
+		{"GITHUB_URL", c.GitHub},
+		{"OPENALEX_URL", c.OpenAlex},
+		{"SLACK_URL", c.SlackURL},
+		{"DISCORD_URL", c.DiscordURL},
 	} {
 		if u, err := url.Parse(v.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			faults = append(faults, fmt.Errorf("%s%s: %q is not an http or https URL", prefix, v.name, v.url))

@@ -279,7 +279,7 @@ func (w *world) parse(ctx context.Context, text string, now time.Time) (query.Qu
 		if hint == "" {
 			hint = "seedcorn help query shows the language"
 		}
-		return q, &usageError{fmt.Errorf("query, column %d: %s\n\n%s\n", syntax.Col, syntax.Msg, syntax.Caret(text)), hint}
+		return q, &usageError{fmt.Errorf("query, column %d: %s\n\n%s", syntax.Col, syntax.Msg, syntax.Caret(text)), hint}
 	}
 	return q, err
 }

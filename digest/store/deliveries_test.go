@@ -435,9 +435,13 @@ func TestVotes(t *testing.T) {
 			work   digest.WorkID
 			value  int
 		}{
-			{here, "ada", "w1", 1}, {here, "ada", "w1", -1}, // she changes her mind
-			{here, "bob", "w1", 1}, {here, "eve", "w1", 1},
-			{here, "ada", "w2", 1}, {here, "ada", "w2", 0}, {here, "bob", "w3", 0}, // and takes it back
+			{here, "ada", "w1", 1},
+			{here, "ada", "w1", -1}, // she changes her mind
+			{here, "bob", "w1", 1},
+			{here, "eve", "w1", 1},
+			{here, "ada", "w2", 1},
+			{here, "ada", "w2", 0},
+			{here, "bob", "w3", 0}, // and takes it back
 			{there, "ada", "w1", 1},
 		} {
 			if err := db.Vote(ctx, v.in, v.person, v.work, v.value, t0.Add(time.Duration(i)*time.Second)); err != nil {

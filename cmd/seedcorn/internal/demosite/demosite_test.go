@@ -337,7 +337,8 @@ func TestQuery(t *testing.T) {
 		ID           string   `xml:"id"`
 		Affiliations []string `xml:"author>affiliation"`
 		Published    string   `xml:"published"`
-	}) int {
+	},
+	) int {
 		return strings.Compare(b.Published, a.Published)
 	}) {
 		t.Error("not newest first")
