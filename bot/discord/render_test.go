@@ -368,7 +368,7 @@ func FuzzRender(f *testing.F) {
 	a := newAdapter(f, Options{})
 	f.Fuzz(func(t *testing.T, s, link string) {
 		if len(s) > 20_000 || len(link) > 5_000 {
-			t.Skip("long enough is tested elsewhere")
+			return // as long as this is tested elsewhere
 		}
 		line := message.Line{{Text: s}, {Text: s, Bold: true}, {Text: s, Code: true}, {Text: s, URL: link}}
 		doc := message.Document{Summary: s, Blocks: []message.Block{

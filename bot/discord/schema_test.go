@@ -26,7 +26,7 @@ func loadSchemas(t *testing.T) schemas {
 	if dir == "" {
 		data := os.Getenv("SEEDCORN_TEST_DATA")
 		if data == "" {
-			t.Skip("SEEDCORN_TEST_SPECS is not set")
+			t.Skip("neither SEEDCORN_TEST_SPECS nor SEEDCORN_TEST_DATA is set")
 		}
 		dir = filepath.Join(data, "..", "specs")
 	}
