@@ -275,7 +275,7 @@ func runLab(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 			names = append(names, l.Name)
 		}
 		hint := "search finds works of labs that are not in the registry"
-		if near := nearest(name, names); near != "" {
+		if near := Nearest(name, names); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		return Reply{}, problemf(hint, "The registry has no lab %q", clip(name, 60))

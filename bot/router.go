@@ -132,7 +132,7 @@ func noCommand(name string, table []Command) error {
 		names[i] = c.Name
 	}
 	hint := "help lists what you can ask"
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	return problemf(hint, "There is no command %q", clip(name, 40))
@@ -246,9 +246,9 @@ func clip(s string, most int) string {
 	return s
 }
 
-// nearest returns the name that differs least from what was typed, if it differs
+// Nearest returns the name that differs least from what was typed, if it differs
 // little enough to be a slip; a longer name that begins so is near, too.
-func nearest(typed string, names []string) string {
+func Nearest(typed string, names []string) string {
 	typed = strings.ToLower(typed)
 	best, least := "", 2+len(typed)/4
 	for _, n := range names {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"seedcorn/bot"
 )
 
 // secret is a token or password. It prints as <redacted>, whoever prints it.
@@ -238,31 +241,5 @@ func fields(t reflect.Type) func(func(reflect.StructField) bool) {
 // nearest returns the known name that differs least from name, if it differs
 // little enough to be a slip.
 func nearest(name string, known map[string]bool) string {
-	best, least := "", 1+len(name)/4
-	for k := range known {
-		if d := distance(name, k); d < least || d == least && best != "" && k < best {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
+	return bot.Nearest(name, slices.Sorted(maps.Keys(known)))
 }
