@@ -104,6 +104,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"openness": func(o feeds.Openness) string { return opennessWords[o.String()] },
 	"follow":   func(path, q string) string { return withQuery(path, "q", q) },
 	"contents": contents,
+	"days":     days,
 	"box":      func(q string, cs []choice, wrong bool) box { return box{q, cs, wrong} },
 	// What follows needs a site's registry.
 	"blocks": func(message.Document, map[string]time.Time) (template.HTML, error) { return "", nil },
@@ -302,6 +303,9 @@ func day(t time.Time) string {
 	}
 	return t.UTC().Format("2 Jan 2006")
 }
+
+// days are the first and the last day of a period.
+func days(p digest.Period) string { return day(p.From) + " – " + day(p.To.Add(-1)) }
 
 // count is a number with its noun.
 func count(n int, noun string) string {
