@@ -230,6 +230,12 @@ type facetValue struct {
 	Chosen    bool
 }
 
+// A sample is the newest works of a search, in which facets are counted.
+type sample struct {
+	works []digest.Work
+	all   bool // there are no others
+}
+
 // A finding is the page of a search.
 type finding struct {
 	Ask      ask
@@ -293,14 +299,21 @@ func (s *site) search(r *http.Request) (reply, error) {
 		f.First = ask{Text: a.Text, Choices: a.Choices}.address()
 		f.Works.Empty = "There are no more."
 	}
-	sample, err := s.samples.get(r.Context(), text, s.Now(), func(ctx context.Context) ([]digest.Work, error) {
-		works, _, err := s.Library.Search(ctx, q, sampled, "")
-		return works, err
+	sample, err := s.samples.get(r.Context(), text, s.Now(), func(ctx context.Context) (sample, error) {
+		if a.After != "" {
+			works, more, err := s.Library.Search(ctx, q, sampled, "")
+			return sample{works, more == ""}, err
+		}
+		if more == "" {
+			return sample{works, true}, nil
+		}
+		rest, more, err := s.Library.Search(ctx, q, sampled-perPage, more)
+		return sample{slices.Concat(works, rest), more == ""}, err
 	})
 	if err != nil {
 		return reply{}, fmt.Errorf("counting facets: %w", err)
 	}
-	f.Facets, f.Sample, f.All = s.facets(a, sample), len(sample), len(sample) < sampled
+	f.Facets, f.Sample, f.All = s.facets(a, sample.works), len(sample.works), sample.all
 	if a.Text == "" && len(a.Choices) == 0 {
 		if f.Topics, err = s.Press.Topics(r.Context()); err != nil {
 			return reply{}, fmt.Errorf("reading topics: %w", err)
@@ -333,13 +346,13 @@ func wrongIn(err error, text string) *wrong {
 }
 
 // facets counts the values of each facet in a sample of what was found.
-func (s *site) facets(a ask, sample []digest.Work) []facet {
+func (s *site) facets(a ask, works []digest.Work) []facet {
 	var out []facet
 	counts := make([]map[string]int, len(facetKinds))
 	for i := range counts {
 		counts[i] = map[string]int{}
 	}
-	for _, w := range sample {
+	for _, w := range works {
 		x := digest.SubjectOf(w)
 		for i, k := range facetKinds {
 			if k.of == nil {

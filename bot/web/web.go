@@ -148,7 +148,7 @@ type site struct {
 
 	weeks    memo[digest.Digest]
 	balances memo[digest.Balance]
-	samples  memo[[]digest.Work]
+	samples  memo[sample]
 	healths  memo[[]digest.SourceHealth]
 	titles   memo[map[string]string]
 }
