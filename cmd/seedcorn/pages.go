@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"seedcorn/bot/web"
 	"seedcorn/digest"
 	"seedcorn/digest/store"
+	"seedcorn/feeds"
 	"seedcorn/feeds/catalog"
 )
 
@@ -29,6 +32,11 @@ func (a *app) pages(w *world) http.Handler {
 			if err != nil {
 				return err
 			}
+			// A feed's address may hold its reader's key, and the pages have other readers:
+			// "sources export" is the whole list.
+			sources = slices.DeleteFunc(sources, func(s feeds.Source) bool {
+				return s.Kind == feeds.KindFeed && strings.ContainsAny(s.URL, "?@")
+			})
 			return catalog.WriteOPML(out, "Seedcorn sources", sources)
 		},
 		BaseURL: w.cfg.WebURL, Access: access[w.cfg.Web], UserHeader: w.cfg.WebUserHeader, Now: d.Now, Log: w.log,
