@@ -81,6 +81,9 @@ func (s *site) page(name string, status int, v view) (reply, error) {
 	if s.Archive != nil {
 		v.Navigation = slices.Insert(slices.Clone(navigation), 1, link{"Digests", "/digests"})
 	}
+	if s.Access == ByLogin {
+		v.Navigation = append(slices.Clip(v.Navigation), link{"Account", "/login"})
+	}
 	var b bytes.Buffer
 	if err := s.templates.ExecuteTemplate(&b, name, v); err != nil {
 		return reply{}, fmt.Errorf("filling the page %q: %w", name, err)

@@ -7,7 +7,7 @@
 // What goes out is whole HTML that needs one stylesheet and no script, or a feed,
 // or a table. Data flows one way:
 //
-//	request ──guard──► host, person, rate, method, path      (guard.go, limit.go)
+//	request ──guard──► host, person, rate, method, path      (guard.go, limit.go, login.go)
 //	        ──handler──► words from package bot, works        (pages.go, search.go, balance.go)
 //	        ──template──► HTML (page/*.html), or a feed, CSV… (view.go, feeds.go, tables.go)
 //	        ──reply──► ETag, 304, gzip                        (reply.go)
@@ -15,14 +15,15 @@
 // The words are package bot's: a document that a channel is shown is the same
 // document here, block for block, in another idiom.
 //
-// Nothing can be changed through these pages: every request is a read, so there
-// are no forms to forge and no session to steal. Timeouts and TLS belong to the
-// http.Server around the handler.
+// Nothing can be changed through these pages: every request is a read, except that
+// who has signed in can sign out. Timeouts and TLS belong to the http.Server around
+// the handler.
 package web
 
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"html/template"
 	"io"
 	"log/slog"
@@ -104,6 +105,12 @@ type Options struct {
 	BaseURL string
 
 	Access Access
+	// Logins are the ways to show who one is, for [ByLogin]. They want a BaseURL, which
+	// the platforms send people back to.
+	Logins []bot.Login
+	// Secret is what sessions are signed with, of [ByLogin]: 32 bytes, the same for every
+	// process behind one address. Without one, sessions end with the process.
+	Secret []byte
 	// UserHeader is the header in which a reverse proxy names the person that it let
 	// in, for [ByProxy]. "" is X-Forwarded-User.
 	UserHeader string
@@ -126,8 +133,7 @@ type Options struct {
 // Access says who is let in.
 type Access string
 
-// The ways in. A login by a chat platform's OAuth is not among them: put a proxy
-// that does it in front, and choose [ByProxy].
+// The ways in.
 const (
 	// LoopbackOnly is the default: connections from this machine that ask for it by a
 	// loopback name. A page of a stranger's that points a name of its own here (DNS
@@ -137,6 +143,8 @@ const (
 	// ByProxy lets in whom a reverse proxy names in a header. The proxy must remove
 	// the header from what its clients send.
 	ByProxy Access = "proxy"
+	// ByLogin lets in the members of workspaces in which we are at work: see login.go.
+	ByLogin Access = "login"
 )
 
 // A site is the pages with what they are made of.
@@ -145,6 +153,7 @@ type site struct {
 	base      string // BaseURL without a slash at the end
 	templates *template.Template
 	limiter   *limiter
+	seal      seal // of cookies, for ByLogin
 
 	weeks    memo[digest.Digest]
 	balances memo[digest.Balance]
@@ -200,11 +209,25 @@ func New(opt Options) http.Handler {
 		"/style.css":     asset("text/css; charset=utf-8", styleCSS),
 		"/icon.svg":      asset("image/svg+xml", iconSVG),
 		"/robots.txt":    s.robots,
+		"/login":         s.loginPage,
 		"/":              s.nowhere,
 	} {
 		mux.HandleFunc(pattern, s.serve(h))
 	}
-	return s.guard(mux)
+	if s.Access != ByLogin {
+		return s.guard(mux)
+	}
+	secret := opt.Secret
+	if len(secret) == 0 {
+		secret = []byte(rand.Text())
+	}
+	var err error
+	if s.seal, err = newSeal(secret); err != nil {
+		panic(err) // of lengths that are constants
+	}
+	mux.HandleFunc("/login/{name}", s.begin)
+	mux.HandleFunc("/login/{name}/back", s.back)
+	return s.guard(s.enter(mux))
 }
 
 // absolute is the address of a path for the reader of a feed, who reads elsewhere.

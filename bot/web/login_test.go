@@ -1,0 +1,318 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"seedcorn/bot"
+)
+
+// A door is a login that knows what code belongs to whom.
+type door struct {
+	name    string
+	members map[string]bot.Reader
+	err     error
+}
+
+func (d door) Name() string  { return d.name }
+func (d door) Label() string { return strings.ToUpper(d.name[:1]) + d.name[1:] }
+func (d door) Ask(callback, state, nonce string) string {
+	return "https://" + d.name + ".example/authorize?" + url.Values{"redirect_uri": {callback}, "state": {state}, "nonce": {nonce}}.Encode()
+}
+
+func (d door) Answer(_ context.Context, callback, code, nonce string) (bot.Reader, error) {
+	if d.err != nil {
+		return bot.Reader{}, d.err
+	}
+	if callback != "https://research.example/login/"+d.name+"/back" || nonce == "" {
+		return bot.Reader{}, errors.New("called wrongly")
+	}
+	who, ok := d.members[code]
+	if !ok {
+		return bot.Reader{}, &bot.Problem{Say: "You are in no workspace of ours", Hint: "Ask for an invitation."}
+	}
+	return who, nil
+}
+
+// A browser keeps cookies, and follows nothing by itself.
+type browser struct {
+	t    *testing.T
+	h    http.Handler
+	jar  map[string]string
+	site string // Sec-Fetch-Site of a POST
+}
+
+func newBrowser(t *testing.T, h http.Handler) *browser {
+	return &browser{t: t, h: h, jar: map[string]string{}, site: "same-origin"}
+}
+
+func (b *browser) do(method, path string) *http.Response {
+	req := httptest.NewRequest(method, "https://research.example"+path, nil)
+	for name, value := range b.jar {
+		req.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Sec-Fetch-Site", b.site)
+	}
+	rec := httptest.NewRecorder()
+	b.h.ServeHTTP(rec, req)
+	resp := rec.Result()
+	for _, c := range resp.Cookies() {
+		if !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || !strings.HasPrefix(c.Name, "__Host-") {
+			b.t.Errorf("a cookie that others can reach: %v", c)
+		}
+		if c.MaxAge < 0 {
+			delete(b.jar, c.Name)
+		} else {
+			b.jar[c.Name] = c.Value
+		}
+	}
+	return resp
+}
+
+func (b *browser) get(path string) *http.Response { return b.do(http.MethodGet, path) }
+
+// signIn goes the whole way and returns where it ends.
+func (b *browser) signIn(name, next, code string) *http.Response {
+	b.t.Helper()
+	resp := b.get(withQuery("/login/"+name, "next", next))
+	if resp.StatusCode != http.StatusFound {
+		b.t.Fatalf("beginning: status %d", resp.StatusCode)
+	}
+	to, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil || to.Host != name+".example" {
+		b.t.Fatalf("sent to %q", resp.Header.Get("Location"))
+	}
+	return b.get("/login/" + name + "/back?" + url.Values{"code": {code}, "state": {to.Query().Get("state")}}.Encode())
+}
+
+var ana = bot.Reader{ID: "U1", Name: "ana", Workspaces: []string{"T1"}}
+
+// closed are the pages behind a login.
+func closed(clock *time.Time, logins ...bot.Login) Options {
+	opt := open(full(20))
+	opt.Access, opt.Logins, opt.Secret = ByLogin, logins, []byte(strings.Repeat("k", 32))
+	opt.Now = func() time.Time { return *clock }
+	return opt
+}
+
+func TestLogin(t *testing.T) {
+	at := now
+	chat := door{name: "chat", members: map[string]bot.Reader{"good": ana}}
+	opt := closed(&at, chat)
+	var asked []bot.Reader
+	opt.Archive = listening{opt.Archive, func(ctx context.Context) {
+		who, _ := ReaderOf(ctx)
+		asked = append(asked, who)
+	}}
+	b := newBrowser(t, New(opt))
+
+	// A stranger sees nothing but the login and what that is made of.
+	for _, p := range paths {
+		resp := b.get(p)
+		if resp.StatusCode != http.StatusFound || !strings.HasPrefix(resp.Header.Get("Location"), "/login?next=") {
+			t.Errorf("%s: status %d, to %q", p, resp.StatusCode, resp.Header.Get("Location"))
+		}
+		if text := body(t, resp); text != "" {
+			t.Errorf("%s: says %q to a stranger", p, text)
+		}
+	}
+	for _, p := range []string{"/feed.atom", "/feed.json?q=x", "/works.csv", "/balance.jsonl", "/sources.opml", "/digests.atom"} {
+		if resp := b.get(p); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: status %d, want 401", p, resp.StatusCode)
+		}
+	}
+	resp := b.get("/login?next=/work/" + string(id(0)))
+	text := body(t, resp)
+	checkPage(t, resp, text)
+	if !strings.Contains(text, `href="/login/chat?next=%2Fwork%2F`) || !strings.Contains(text, "Sign in with Chat") {
+		t.Errorf("no way to sign in: %s", text)
+	}
+	if resp := b.get("/style.css"); resp.StatusCode != http.StatusOK {
+		t.Errorf("/style.css: status %d", resp.StatusCode)
+	}
+
+	// The way in.
+	resp = b.signIn("chat", "/search?q=reasoning", "good")
+	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/search?q=reasoning" {
+		t.Fatalf("signed in: status %d, to %q", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	if names := slices.Collect(maps.Keys(b.jar)); len(names) != 1 || names[0] != "__Host-"+sessionCookie {
+		t.Errorf("cookies after: %v, want the session alone", names)
+	}
+	if resp := b.get("/digests"); resp.StatusCode != http.StatusOK {
+		t.Errorf("after signing in: status %d", resp.StatusCode)
+	}
+	want := ana
+	want.Platform = "chat"
+	if len(asked) != 1 || asked[0].ID != want.ID || asked[0].Platform != "chat" || !slices.Equal(asked[0].Workspaces, want.Workspaces) {
+		t.Errorf("the archive was asked by %+v", asked)
+	}
+	resp = b.get("/login")
+	text = body(t, resp)
+	checkPage(t, resp, text)
+	if !strings.Contains(text, "<bdi>ana</bdi>") || resp.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("who is signed in? %s", text)
+	}
+
+	// A page of somebody else's cannot sign anyone out; our own can.
+	b.site = "cross-site"
+	if resp := b.do(http.MethodPost, "/logout"); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("signed out from elsewhere: status %d", resp.StatusCode)
+	}
+	b.site = "same-origin"
+	if resp := b.do(http.MethodPost, "/logout"); resp.StatusCode != http.StatusSeeOther || len(b.jar) != 0 {
+		t.Errorf("signing out: status %d, cookies %v", resp.StatusCode, b.jar)
+	}
+	if resp := b.get("/digests"); resp.StatusCode != http.StatusFound {
+		t.Errorf("after signing out: status %d", resp.StatusCode)
+	}
+	for _, m := range []string{http.MethodPost, http.MethodPut} {
+		if resp := b.do(m, "/search"); resp.StatusCode != http.StatusMethodNotAllowed {
+			t.Errorf("%s /search: status %d", m, resp.StatusCode)
+		}
+	}
+}
+
+// listening is an archive that tells for whom it is asked.
+type listening struct {
+	Archive
+	hear func(context.Context)
+}
+
+func (l listening) Digests(ctx context.Context, limit int) ([]Edition, error) {
+	l.hear(ctx)
+	return l.Archive.Digests(ctx, limit)
+}
+
+func TestLoginRefuses(t *testing.T) {
+	at := now
+	chat, other := door{name: "chat", members: map[string]bot.Reader{"good": ana}}, door{name: "other", members: map[string]bot.Reader{"good": ana}}
+	opt := closed(&at, chat, other, door{name: "broken", err: errors.New("no answer")})
+	start := func() (*browser, string) {
+		b := newBrowser(t, New(opt))
+		u, _ := url.Parse(b.get("/login/chat").Header.Get("Location"))
+		return b, u.Query().Get("state")
+	}
+	for name, try := range map[string]func() (*browser, *http.Response){
+		"no ticket": func() (*browser, *http.Response) {
+			b, state := start()
+			clear(b.jar)
+			return b, b.get("/login/chat/back?code=good&state=" + state)
+		},
+		"another state": func() (*browser, *http.Response) {
+			b, _ := start()
+			return b, b.get("/login/chat/back?code=good&state=AAAA")
+		},
+		"an empty state": func() (*browser, *http.Response) {
+			b, _ := start()
+			return b, b.get("/login/chat/back?code=good&state=")
+		},
+		"somebody else's ticket": func() (*browser, *http.Response) {
+			b, state := start()
+			b.jar["__Host-"+ticketCookie], _ = sealed([]byte("another key"), ticket{Login: "chat", State: state, Until: at.Unix() + 60})
+			return b, b.get("/login/chat/back?code=good&state=" + state)
+		},
+		"a session for a ticket": func() (*browser, *http.Response) {
+			b, _ := start()
+			s, _ := newSeal(opt.Secret)
+			b.jar["__Host-"+ticketCookie], _ = sealed(s.session, ticket{Login: "chat", State: "AAAA", Until: at.Unix() + 60})
+			return b, b.get("/login/chat/back?code=good&state=AAAA")
+		},
+		"by another door": func() (*browser, *http.Response) {
+			b, state := start()
+			return b, b.get("/login/other/back?code=good&state=" + state)
+		},
+		"too late": func() (*browser, *http.Response) {
+			b, state := start()
+			at = at.Add(ticketLife)
+			return b, b.get("/login/chat/back?code=good&state=" + state)
+		},
+		"the person said no": func() (*browser, *http.Response) {
+			b, state := start()
+			return b, b.get("/login/chat/back?error=access_denied&state=" + state)
+		},
+		"not a member": func() (*browser, *http.Response) {
+			b, state := start()
+			return b, b.get("/login/chat/back?code=bad&state=" + state)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at = now
+			b, resp := try()
+			text := body(t, resp)
+			if resp.StatusCode != http.StatusForbidden {
+				t.Errorf("status %d, want 403: %s", resp.StatusCode, text)
+			}
+			checkPage(t, resp, text)
+			if _, in := b.jar["__Host-"+sessionCookie]; in {
+				t.Error("let in all the same")
+			}
+			if _, kept := b.jar["__Host-"+ticketCookie]; kept {
+				t.Error("the ticket is good for another try")
+			}
+		})
+	}
+	at = now
+	b := newBrowser(t, New(opt))
+	if resp := b.signIn("broken", "", "good"); resp.StatusCode != http.StatusInternalServerError || len(b.jar) != 0 {
+		t.Errorf("a door that is broken: status %d, cookies %v", resp.StatusCode, b.jar)
+	}
+	if resp := b.get("/login/nobody"); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("a door that is not there: status %d", resp.StatusCode)
+	}
+
+	// A session ends, and nobody can lengthen or make one.
+	b.signIn("chat", "", "good")
+	for _, forge := range []string{"", "x", "x.y", strings.Replace(b.jar["__Host-"+sessionCookie], ".", ".A", 1), "e30." + strings.SplitAfter(b.jar["__Host-"+sessionCookie], ".")[1]} {
+		f := newBrowser(t, b.h)
+		f.jar["__Host-"+sessionCookie] = forge
+		if resp := f.get("/digests"); resp.StatusCode != http.StatusFound {
+			t.Errorf("a forged session %q: status %d", forge, resp.StatusCode)
+		}
+	}
+	at = now.Add(sessionLife - time.Second)
+	if resp := b.get("/digests"); resp.StatusCode != http.StatusOK {
+		t.Errorf("before its end: status %d", resp.StatusCode)
+	}
+	at = now.Add(sessionLife)
+	if resp := b.get("/digests"); resp.StatusCode != http.StatusFound {
+		t.Errorf("after its end: status %d", resp.StatusCode)
+	}
+}
+
+// The way back leads to a page of ours, whatever the address says.
+func TestLoginLeadsNowhereElse(t *testing.T) {
+	at := now
+	for next, want := range map[string]string{
+		"/balance?rule=any": "/balance?rule=any", "/": "/", "": "/",
+		"//evil.example": "/", "https://evil.example": "/", "/\\evil.example": "/", "/a/../b": "/", "javascript:alert(1)": "/", "/x\r\nSet-Cookie: a=b": "/", "/login": "/", "/login/chat": "/", "evil": "/", "/" + strings.Repeat("a", 3000): "/",
+	} {
+		b := newBrowser(t, New(closed(&at, door{name: "chat", members: map[string]bot.Reader{"good": ana}})))
+		if resp := b.signIn("chat", next, "good"); resp.Header.Get("Location") != want {
+			t.Errorf("next %q leads to %q, want %q", next, resp.Header.Get("Location"), want)
+		}
+	}
+}
+
+// Without a login there is none: no page of that name, no cookie that counts.
+func TestNoLogin(t *testing.T) {
+	h := New(open(full(3)))
+	for _, p := range []string{"/login", "/login/chat", "/login/chat/back"} {
+		if resp := get(t, h, p); resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: status %d", p, resp.StatusCode)
+		}
+	}
+	_, ok := ReaderOf(context.Background())
+	if ok {
+		t.Error("somebody reads")
+	}
+}
