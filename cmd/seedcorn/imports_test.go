@@ -88,6 +88,9 @@ var rooms = map[string]room{
 		may: []string{"feeds", "digest", "digest/query"},
 		why: "store keeps what others have decided; it pulls nothing, tags nothing and starts no job",
 	},
+	"digest/vault": {
+		why: "vault seals texts for their owners; what they are and where they lie is for others to know",
+	},
 	"digest/jobs": {
 		may: []string{"feeds", "digest", "digest/query", "digest/rank"},
 		// The engine of the jobs wants a real database under it.
