@@ -19,7 +19,8 @@ import (
 // becomes of it. slack-go would do for most methods, but a post needs two things
 // that it does not tell: whether the request can have left, and the exact bytes.
 type api struct {
-	base string
+	base string // https://slack.com/api/
+	site string // https://slack.com, whose pages ask a person
 	host string
 	http *http.Client
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"seedcorn/bot"
 )
@@ -135,14 +136,22 @@ type callback struct {
 	Challenge string `json:"challenge"`
 	TeamID    string `json:"team_id"`
 	EventID   string `json:"event_id"`
+	EventTime int64  `json:"event_time"` // Unix time
 	Event     event  `json:"event"`
+}
+
+func (c callback) at(now time.Time) time.Time {
+	if c.EventTime <= 0 {
+		return now
+	}
+	return time.Unix(c.EventTime, 0)
 }
 
 // event has the fields of all events that we take.
 type event struct {
 	Type        string          `json:"type"`
 	Subtype     string          `json:"subtype"`
-	User        string          `json:"user"`
+	User        userRef         `json:"user"`
 	BotID       string          `json:"bot_id"`
 	Channel     string          `json:"channel"`
 	ChannelType string          `json:"channel_type"`
@@ -155,6 +164,28 @@ type event struct {
 	Source      string          `json:"source"`
 	Links       []sharedLink    `json:"links"`
 	Tokens      json.RawMessage `json:"tokens"`
+}
+
+// userRef is the person of an event: an id, or of user_change the whole person.
+type userRef struct {
+	ID      string
+	Deleted bool
+}
+
+// UnmarshalJSON reads either form. What is neither names nobody.
+func (u *userRef) UnmarshalJSON(raw []byte) error {
+	*u = userRef{}
+	if json.Unmarshal(raw, &u.ID) == nil {
+		return nil
+	}
+	var whole struct {
+		ID      string `json:"id"`
+		Deleted bool   `json:"deleted"`
+	}
+	if json.Unmarshal(raw, &whole) == nil {
+		u.ID, u.Deleted = whole.ID, whole.Deleted
+	}
+	return nil
 }
 
 type sharedLink struct {

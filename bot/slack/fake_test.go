@@ -114,7 +114,7 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // formsOnly are the methods, of those that we call, that do not take JSON.
-var formsOnly = []string{"users.info", "conversations.history", "conversations.replies", "oauth.v2.access"}
+var formsOnly = []string{"users.info", "conversations.history", "conversations.replies", "oauth.v2.access", "auth.revoke"}
 
 // hold holds a request to what Slack takes.
 func (f *fake) hold(c call) {

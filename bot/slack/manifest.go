@@ -26,7 +26,7 @@ var Scopes = []Scope{
 	{Name: "channels:history", Why: "to look whether a post arrived after Slack failed to answer", Without: "an uncertain post in a public channel is repeated once, marked as such"},
 	{Name: "groups:history", Why: "the same in private channels", Without: "an uncertain post in a private channel is repeated once, marked as such"},
 	{Name: "app_mentions:read", Why: "to be asked by a mention", Without: "mentions are not answered"},
-	{Name: "users:read", Why: "for the asker's time zone, and to tell guests and administrators from members", Without: "times are in the workspace's zone, guests may subscribe, and nobody counts as an administrator"},
+	{Name: "users:read", Why: "for the asker's time zone, to tell guests and administrators from members, and to learn who has left", Without: "times are in the workspace's zone, guests may subscribe, nobody counts as an administrator, and who has left still owns what they began"},
 	{Name: "links:read", Why: "to see links to arxiv.org and huggingface.co that people post", Without: "links are not unfurled", Unfurl: true},
 	{Name: "links:write", Why: "to show below such a link what we know of it", Without: "links are not unfurled", Unfurl: true},
 }
@@ -125,7 +125,7 @@ func Manifest(opt ManifestOptions, table []bot.Command) ([]byte, error) {
 		y.pair(2, "request_url", opt.URL+"/slack/events")
 	}
 	y.line(2, "bot_events:")
-	events := []string{"app_home_opened", "app_mention", "app_uninstalled", "message.im", "tokens_revoked"}
+	events := []string{"app_home_opened", "app_mention", "app_uninstalled", "message.im", "tokens_revoked", "user_change"}
 	if opt.Unfurl {
 		events = append(events, "link_shared")
 	}

@@ -23,8 +23,6 @@ type Install struct {
 	Redirect string
 	// Store keeps the token; what it returns is for the log.
 	Store func(ctx context.Context, in Installed) error
-	// Authorize is where the browser is sent; Slack's own page if empty.
-	Authorize string
 }
 
 // Installed is what a workspace gave us.
@@ -55,7 +53,7 @@ func (a *Adapter) install(mux *http.ServeMux) {
 			HttpOnly: true, Secure: strings.HasPrefix(in.Redirect, "https://"), SameSite: http.SameSiteLaxMode,
 		})
 		q := url.Values{"client_id": {in.ClientID}, "scope": {strings.Join(scopeNames(a.opt.Unfurl), ",")}, "redirect_uri": {in.Redirect}, "state": {state}}
-		http.Redirect(w, r, either(in.Authorize, "https://slack.com/oauth/v2/authorize")+"?"+q.Encode(), http.StatusFound)
+		http.Redirect(w, r, a.api.site+"/oauth/v2/authorize?"+q.Encode(), http.StatusFound)
 	})
 	mux.HandleFunc("GET /slack/oauth", func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: stateCookie, Path: "/slack/oauth", MaxAge: -1, HttpOnly: true})
@@ -65,6 +63,31 @@ func (a *Adapter) install(mux *http.ServeMux) {
 		w.WriteHeader(status)
 		io.WriteString(w, say+"\n")
 	})
+}
+
+// Workspace asks Slack which workspace a token is of. alive is false if Slack does not
+// accept the token any more; an error means that it could not be asked.
+func (a *Adapter) Workspace(ctx context.Context, token Secret) (id string, alive bool, err error) {
+	var who struct {
+		ID string `json:"team_id"`
+	}
+	_, err = a.api.call(ctx, string(token), "auth.test", map[string]string{}, &who)
+	switch code(err) {
+	case "invalid_auth", "account_inactive", "token_revoked", "token_expired", "not_authed":
+		return "", false, nil
+	}
+	return who.ID, err == nil, err
+}
+
+// Revoke has Slack forget a token (https://docs.slack.dev/reference/methods/auth.revoke).
+// One that it has forgotten already is no error.
+func (a *Adapter) Revoke(ctx context.Context, token Secret) error {
+	_, err := a.api.call(ctx, string(token), "auth.revoke", url.Values{}, nil)
+	switch code(err) {
+	case "token_revoked", "account_inactive", "invalid_auth":
+		return nil
+	}
+	return err
 }
 
 // trade makes a token of the code that the browser brought, and says what to tell
@@ -83,10 +106,11 @@ func (a *Adapter) trade(r *http.Request) (status int, say string) {
 		return http.StatusOK, "Seedcorn was not installed. You can begin again at /slack/install at any time."
 	}
 	var got struct {
-		Token string  `json:"access_token"`
-		Scope string  `json:"scope"`
-		Team  *idName `json:"team"`
-		User  struct {
+		Token   string  `json:"access_token"`
+		Refresh string  `json:"refresh_token"` // there only with token rotation
+		Scope   string  `json:"scope"`
+		Team    *idName `json:"team"`
+		User    struct {
 			ID string `json:"id"`
 		} `json:"authed_user"`
 	}
@@ -98,6 +122,13 @@ func (a *Adapter) trade(r *http.Request) (status int, say string) {
 	}
 	if got.Team == nil || got.Team.ID == "" || got.Token == "" {
 		return http.StatusBadRequest, "Seedcorn is installed workspace by workspace, not for a whole organization. Begin again at /slack/install and choose a workspace."
+	}
+	if got.Refresh != "" || !strings.HasPrefix(got.Token, "xoxb-") {
+		// https://docs.slack.dev/authentication/using-token-rotation: it cannot be turned
+		// off again for an app, and a token that lives twelve hours is not one to post
+		// weekly with.
+		a.log.Error("installing", "platform", Name, "workspace", got.Team.ID, "error", "the app rotates its tokens, which is not supported: make an app from the manifest, which does not")
+		return http.StatusNotImplemented, "Seedcorn does not support token rotation, which is on for this app. Its operator has to make an app without it, as the manifest does."
 	}
 	done := Installed{Workspace: got.Team.ID, Name: got.Team.Name, Token: Secret(got.Token), Scopes: strings.Split(got.Scope, ","), By: got.User.ID}
 	if err := in.Store(r.Context(), done); err != nil {

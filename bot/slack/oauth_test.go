@@ -14,6 +14,40 @@ import (
 
 var errCut = errors.New("connection reset")
 
+func TestWorkspaceOfToken(t *testing.T) {
+	for _, tt := range []struct {
+		answer string
+		id     string
+		alive  bool
+		fails  bool
+	}{
+		{`{"ok":true,"team_id":"T1"}`, "T1", true, false},
+		{`{"ok":false,"error":"account_inactive"}`, "", false, false},
+		{`{"ok":false,"error":"token_revoked"}`, "", false, false},
+		{`{"ok":false,"error":"fatal_error"}`, "", false, true},
+		{`<html>`, "", false, true},
+	} {
+		f := newFake(t)
+		f.on("auth.test", says(200, tt.answer))
+		a, _ := newAdapter(t, f, nil)
+		id, alive, err := a.Workspace(t.Context(), testToken)
+		if id != tt.id || alive != tt.alive || (err != nil) != tt.fails || f.of("auth.test")[0].Token != testToken {
+			t.Errorf("%s: %q, %t, %v", tt.answer, id, alive, err)
+		}
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	for answer, fails := range map[string]bool{`{"ok":true,"revoked":true}`: false, `{"ok":false,"error":"token_revoked"}`: false, `{"ok":false,"error":"internal_error"}`: true} {
+		f := newFake(t)
+		f.on("auth.revoke", says(200, answer))
+		a, _ := newAdapter(t, f, nil)
+		if err := a.Revoke(t.Context(), testToken); (err != nil) != fails || len(f.of("auth.revoke")) != 1 {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+}
+
 func TestInstall(t *testing.T) {
 	const good = `{"ok":true,"access_token":"xoxb-new","scope":"commands,chat:write","team":{"id":"T9","name":"Lab"},"authed_user":{"id":"U9"}}`
 	var stored []Installed
@@ -30,7 +64,7 @@ func TestInstall(t *testing.T) {
 	begin := func() (state string, cookie *http.Cookie) {
 		w := do(h, httptest.NewRequest("GET", "/slack/install", nil))
 		to, err := url.Parse(w.Header().Get("Location"))
-		if err != nil || w.Code != http.StatusFound || to.Host != "slack.com" {
+		if err != nil || w.Code != http.StatusFound || to.Host != "slack.test" || to.Path != "/oauth/v2/authorize" {
 			t.Fatalf("%d to %v, %v", w.Code, to, err)
 		}
 		q := to.Query()
@@ -100,6 +134,8 @@ func TestInstall(t *testing.T) {
 		store  error
 		want   int
 	}{
+		"rotating tokens":      {strings.Replace(good, `"scope"`, `"refresh_token":"xoxe-1","expires_in":43200,"scope"`, 1), nil, 501},
+		"an expiring token":    {strings.Replace(good, "xoxb-new", "xoxe.xoxb-1", 1), nil, 501},
 		"a whole organization": {`{"ok":true,"access_token":"xoxb-1","is_enterprise_install":true,"team":null}`, nil, 400},
 		"not kept":             {good, errors.New("disk full"), 500},
 	} {
@@ -111,6 +147,9 @@ func TestInstall(t *testing.T) {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
 		})
+	}
+	if len(stored) != 2 {
+		t.Errorf("stored %d", len(stored))
 	}
 	if strings.Contains(logs.String(), "hush-hush") || strings.Contains(logs.String(), "xoxb-new") {
 		t.Errorf("a secret is in the log:\n%s", logs)

@@ -81,6 +81,7 @@ func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.Delive
 	w := where{Metadata: m}
 	token, channel, err := a.reach(ctx, to)
 	if err != nil {
+		a.lost(ctx, to.Workspace, err)
 		return "", before(err)
 	}
 	w.Channel = channel
@@ -91,7 +92,17 @@ func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.Delive
 		}
 		w.Channel, w.ThreadTS = s.channel, s.ts
 	}
-	return a.put(ctx, token, "chat.postMessage", w, part)
+	r, err := a.put(ctx, token, "chat.postMessage", w, part)
+	a.lost(ctx, to.Workspace, err)
+	return r, err
+}
+
+// lost tells that the app is not in a workspace any more if that is what an error
+// means: the event that says so may have been lost, or be still on its way.
+func (a *Adapter) lost(ctx context.Context, workspace string, err error) {
+	if c := code(err); a.opt.Gone != nil && (c == "account_inactive" || c == "token_revoked") {
+		a.opt.Gone(ctx, workspace, c, time.Now())
+	}
 }
 
 // Edit replaces a message by a part, in place. The error is a *[bot.PostError]; an

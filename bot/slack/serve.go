@@ -249,7 +249,7 @@ func (a *Adapter) whatIsThis(t *turn, h bot.Handler, id string, asker bot.Person
 // happen says what is to be done about an event; nil for nothing.
 func (a *Adapter) happen(h bot.Handler, id string, c callback) func(*turn) {
 	e := c.Event
-	b := back{workspace: c.TeamID, channel: e.Channel, user: e.User, thread: either(e.ThreadTS, e.TS), said: true}
+	b := back{workspace: c.TeamID, channel: e.Channel, user: e.User.ID, thread: either(e.ThreadTS, e.TS), said: true}
 	switch {
 	case c.Type != "event_callback":
 		return nil
@@ -257,11 +257,16 @@ func (a *Adapter) happen(h bot.Handler, id string, c callback) func(*turn) {
 		if a.opt.Gone == nil {
 			return nil
 		}
-		return func(t *turn) { a.opt.Gone(t.ctx, c.TeamID, e.Type) }
-	case e.BotID != "" || e.User == "":
+		return func(t *turn) { a.opt.Gone(t.ctx, c.TeamID, e.Type, c.at(time.Now())) }
+	case e.Type == "user_change":
+		if a.opt.Left == nil || !e.User.Deleted {
+			return nil
+		}
+		return func(t *turn) { a.opt.Left(t.ctx, c.TeamID, e.User.ID) }
+	case e.BotID != "" || e.User.ID == "":
 		return nil // bots, ourselves among them
 	case e.Type == "app_home_opened" && e.Tab == "home":
-		return func(t *turn) { a.home(t.ctx, h, id, c.TeamID, bot.Person{ID: e.User}) }
+		return func(t *turn) { a.home(t.ctx, h, id, c.TeamID, bot.Person{ID: e.User.ID}) }
 	case e.Type == "app_mention":
 		return func(t *turn) { a.answer(t, h, a.typed(id, unformat(mention.ReplaceAllString(e.Text, " ")), "", b)) }
 	case e.Type == "message" && e.ChannelType == "im" && e.Subtype == "":
@@ -427,8 +432,8 @@ func (a *Adapter) unfurl(ctx context.Context, h bot.Handler, id, workspace strin
 		if !research.MatchString(l.URL) {
 			continue
 		}
-		b := back{workspace: workspace, channel: e.Channel, user: e.User, direct: isDirect(e.Channel)}
-		r := a.ask(ctx, h, bot.Invocation{ID: id, Place: place(b), Asker: bot.Person{ID: e.User}, Command: "work", Args: map[string]string{"work": l.URL}})
+		b := back{workspace: workspace, channel: e.Channel, user: e.User.ID, direct: isDirect(e.Channel)}
+		r := a.ask(ctx, h, bot.Invocation{ID: id, Place: place(b), Asker: bot.Person{ID: e.User.ID}, Command: "work", Args: map[string]string{"work": l.URL}})
 		doc := message.Document{Summary: r.Document.Summary}
 		for _, block := range r.Document.Blocks {
 			if s, ok := block.(message.Story); ok {

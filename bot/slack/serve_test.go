@@ -15,6 +15,7 @@ import (
 
 	"seedcorn/bot"
 	"seedcorn/bot/message"
+	"seedcorn/digest"
 )
 
 // A way is one of the two ways in, as a test drives it: it hands a request in and
@@ -632,16 +633,97 @@ func TestHome(t *testing.T) {
 func TestGone(t *testing.T) {
 	var gone []string
 	a, _ := newAdapter(t, newFake(t), func(o *Options) {
-		o.Gone = func(_ context.Context, workspace, why string) { gone = append(gone, workspace+" "+why) }
+		o.Gone = func(_ context.Context, workspace, why string, at time.Time) {
+			gone = append(gone, fmt.Sprintf("%s %s %d", workspace, why, at.Unix()))
+		}
+		o.Left = func(_ context.Context, workspace, person string) { gone = append(gone, workspace+" without "+person) }
 	})
-	for i, e := range []string{`{"type":"app_uninstalled"}`, `{"type":"tokens_revoked","tokens":{"oauth":["U1"]}}`, `{"type":"tokens_revoked","tokens":{"bot":["UBOT"]}}`} {
-		if _, err := a.take(t.Context(), &echo{}, kindEvent, fmt.Sprint(i), []byte(fmt.Sprintf(`{"type":"event_callback","team_id":"T1","event_id":"%d","event":%s}`, i, e))); err != nil {
+	for i, e := range []string{
+		`{"type":"app_uninstalled"}`, `{"type":"tokens_revoked","tokens":{"oauth":["U1"]}}`, `{"type":"tokens_revoked","tokens":{"bot":["UBOT"]}}`,
+		`{"type":"user_change","user":{"id":"U1","deleted":false}}`, `{"type":"user_change","user":{"id":"U2","deleted":true}}`, `{"type":"user_change","user":17}`,
+	} {
+		if _, err := a.take(t.Context(), &echo{}, kindEvent, fmt.Sprint(i), fmt.Appendf(nil, `{"type":"event_callback","team_id":"T1","event_id":"%d","event_time":1700000000,"event":%s}`, i, e)); err != nil {
 			t.Fatal(err)
 		}
 		settle(a)
 	}
-	if diff := cmp.Diff([]string{"T1 app_uninstalled", "T1 tokens_revoked"}, gone); diff != "" {
+	if diff := cmp.Diff([]string{"T1 app_uninstalled 1700000000", "T1 tokens_revoked 1700000000", "T1 without U2"}, gone); diff != "" {
 		t.Errorf("gone (-want +got):\n%s", diff)
+	}
+}
+
+// A post tells that the workspace has gone, should its event have been lost; what may
+// pass does not.
+func TestGoneByPost(t *testing.T) {
+	for code, want := range map[string]int{"account_inactive": 1, "token_revoked": 1, "invalid_auth": 0, "channel_not_found": 0, "fatal_error": 0} {
+		for method, to := range map[string]digest.Destination{"chat.postMessage": channel, "conversations.open": {Platform: Name, Workspace: "T1", Channel: "U1", Direct: true}} {
+			f := newFake(t)
+			f.on(method, says(200, fmt.Sprintf(`{"ok":false,"error":%q}`, code)))
+			told := 0
+			a, _ := newAdapter(t, f, func(o *Options) {
+				o.Gone = func(_ context.Context, workspace, why string, _ time.Time) {
+					if told++; workspace != "T1" || why != code {
+						t.Errorf("told of %s, %s", workspace, why)
+					}
+				}
+			})
+			if _, err := a.Post(t.Context(), to, "d1", onePart(t), ""); err == nil || told != want {
+				t.Errorf("%s by %s: told %d times, want %d; %v", code, method, told, want, err)
+			}
+		}
+	}
+}
+
+// Each workspace is spoken to with its own token, whatever is called.
+func TestEachWorkspaceItsToken(t *testing.T) {
+	f := newFake(t)
+	tokens := manyTokens{"T1": "xoxb-1", "T2": "xoxb-2"}
+	a, _ := newAdapter(t, f, func(o *Options) { o.Tokens, o.Unfurl = tokens, true })
+	h := handler(func(_ context.Context, inv bot.Invocation) bot.Reply {
+		r := say("hello")
+		r.Document.Blocks = append(r.Document.Blocks, message.Story{Title: "x"})
+		if inv.Command == "form" {
+			r.Form = &bot.Form{Title: "Form", Command: "form", Fields: []bot.FormField{{Param: "query", Label: "Query"}}}
+		}
+		return r
+	})
+	for team, token := range tokens {
+		f.calls = nil
+		to := digest.Destination{Platform: Name, Workspace: team, Channel: "U1", Direct: true}
+		r, err := a.Post(t.Context(), to, "d1", onePart(t), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := a.Find(t.Context(), to, "d1", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Edit(t.Context(), to, r, onePart(t)); err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range []struct{ kind, raw string }{
+			{kindCommand, `{"team_id":"` + team + `","channel_id":"C1","user_id":"U1","text":"help"}`},
+			{kindCommand, `{"team_id":"` + team + `","channel_id":"C1","user_id":"U1","text":"form","trigger_id":"t"}`},
+			{kindEvent, `{"type":"event_callback","team_id":"` + team + `","event":{"type":"app_home_opened","tab":"home","user":"U1"}}`},
+			{kindEvent, `{"type":"event_callback","team_id":"` + team + `","event":{"type":"app_mention","channel":"C1","user":"U1","text":"help"}}`},
+			{kindEvent, `{"type":"event_callback","team_id":"` + team + `","event":{"type":"link_shared","channel":"C1","user":"U1","message_ts":"1.1","links":[{"url":"https://arxiv.org/abs/2501.12948"}]}}`},
+		} {
+			if _, err := a.take(t.Context(), h, c.kind, fmt.Sprint(team, i), []byte(c.raw)); err != nil {
+				t.Fatal(err)
+			}
+			settle(a)
+		}
+		called := map[string]bool{}
+		for _, c := range f.calls {
+			called[c.Method] = true
+			if c.Token != token {
+				t.Errorf("%s of %s: with the token %s", c.Method, team, c.Token)
+			}
+		}
+		for _, m := range []string{"chat.postMessage", "chat.update", "conversations.open", "conversations.history", "users.info", "views.open", "views.publish", "chat.unfurl"} {
+			if !called[m] && !(m == "conversations.open" && team != "T1") {
+				t.Errorf("%s: %s was not called", team, m)
+			}
+		}
 	}
 }
 

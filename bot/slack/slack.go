@@ -109,8 +109,12 @@ type Options struct {
 	// Unfurl shows what we know about links of arxiv.org and huggingface.co that
 	// people post.
 	Unfurl bool
-	// Gone is told that a workspace has removed the app or revoked its token.
-	Gone func(ctx context.Context, workspace, why string)
+	// Gone is told that a workspace has removed the app or revoked its token, and when
+	// Slack says that was. It may be told more than once, and late: the workspace may
+	// have installed the app again since.
+	Gone func(ctx context.Context, workspace, why string, at time.Time)
+	// Left is told that a person's account in a workspace was deactivated.
+	Left func(ctx context.Context, workspace, person string)
 	// Install, if set, is the OAuth flow for many workspaces; see [Install].
 	Install *Install
 
@@ -181,5 +185,5 @@ func newAPI(base string, client *http.Client) (*api, error) {
 	}
 	// A redirect would carry the token elsewhere; the API has none.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &api{base: strings.TrimSuffix(base, "/") + "/", host: u.Host, http: &own}, nil
+	return &api{base: strings.TrimSuffix(base, "/") + "/", site: u.Scheme + "://" + u.Host, host: u.Host, http: &own}, nil
 }
