@@ -15,6 +15,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"seedcorn/bot"
+	"seedcorn/digest/vault"
 )
 
 // secret is a token or password. It prints as <redacted>, whoever prints it.
@@ -51,8 +52,12 @@ type config struct {
 	SlackBotToken      secret `env:"SLACK_BOT_TOKEN" help:"bot token of the app (xoxb-…); sets up Slack"`
 	SlackAppToken      secret `env:"SLACK_APP_TOKEN" help:"app token (xapp-…) for Socket Mode, which needs no public address"`
 	SlackSigningSecret secret `env:"SLACK_SIGNING_SECRET" help:"signing secret, for requests at /slack/ in place of Socket Mode"`
+	SlackClientID      string `env:"SLACK_CLIENT_ID" help:"client id of the app, for many workspaces: each installs it at /slack/install"`
+	SlackClientSecret  secret `env:"SLACK_CLIENT_SECRET" help:"client secret of the app"`
 	SlackURL           string `env:"SLACK_URL" envDefault:"https://slack.com/api/" help:"base URL of Slack's Web API"`
 	SlackUnfurl        bool   `env:"SLACK_UNFURL" help:"say what we know below links to arxiv.org and huggingface.co (true or false)"`
+
+	SecretKey secret `env:"SECRET_KEY" help:"key that seals workspaces' tokens in the database: 32 bytes in hex or base64; several, parted by commas, to change it: the first seals, all open"`
 
 	DiscordToken       secret   `env:"DISCORD_TOKEN" help:"token of the bot; sets up Discord"`
 	DiscordPublicKey   string   `env:"DISCORD_PUBLIC_KEY" help:"the application's public key, for interactions at /discord/ in place of the gateway"`
@@ -138,6 +143,10 @@ func loadConfig(environ []string) (config, error) {
 	return c, nil
 }
 
+// manyWorkspaces reports whether any workspace may install the app: there is no fixed
+// token of one.
+func (c *config) manyWorkspaces() bool { return c.SlackClientID != "" && c.SlackBotToken == "" }
+
 func (c *config) check() (faults []error) {
 	for _, v := range []struct{ name, url string }{
 		{"ARXIV_RSS_URL", c.ArXivRSS},
@@ -163,6 +172,27 @@ func (c *config) check() (faults []error) {
 	}
 	if c.SlackBotToken != "" && c.SlackAppToken == "" && c.SlackSigningSecret == "" {
 		faults = append(faults, fmt.Errorf("%sSLACK_BOT_TOKEN: without %sSLACK_APP_TOKEN or %sSLACK_SIGNING_SECRET nobody can ask anything", prefix, prefix, prefix))
+	}
+	ring, err := vault.Parse(c.SecretKey.reveal())
+	if err != nil {
+		faults = append(faults, fmt.Errorf("%sSECRET_KEY: %w", prefix, err))
+	}
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%sSLACK_CLIENT_ID: "+format, append([]any{prefix}, args...)...))
+	}
+	if (c.SlackClientID == "") != (c.SlackClientSecret == "") {
+		fault("it goes with %sSLACK_CLIENT_SECRET: the app's page has both", prefix)
+	}
+	if c.manyWorkspaces() {
+		if err == nil && ring.Empty() {
+			fault("without %sSECRET_KEY there is nothing to seal tokens with; openssl rand -hex 32 makes one", prefix)
+		}
+		if c.WebURL == "" {
+			fault("without %sWEB_URL nobody can be sent back to /slack/oauth", prefix)
+		}
+		if c.SlackAppToken == "" && c.SlackSigningSecret == "" {
+			fault("without %sSLACK_APP_TOKEN or %sSLACK_SIGNING_SECRET nobody can ask anything", prefix, prefix)
+		}
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		faults = append(faults, fmt.Errorf("%sZONE: %q is not an IANA time zone such as Europe/Paris", prefix, c.Zone))

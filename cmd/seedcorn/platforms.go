@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ type places map[string]bot.Platform
 
 func (a *app) platforms(w *world, router *bot.Router) (places, error) {
 	p := places{terminal.Name: a.terminal(router.Parse)}
-	if s, err := w.slack(router); err != nil {
+	if s, err := a.slack(w, router); err != nil {
 		return nil, err
 	} else if s != nil {
 		p[slack.Name] = s
@@ -34,19 +35,32 @@ func (a *app) platforms(w *world, router *bot.Router) (places, error) {
 	return p, nil
 }
 
-// slack returns Slack as a platform, nil if it is not configured.
-func (w *world) slack(router *bot.Router) (*slack.Adapter, error) {
-	if w.cfg.SlackBotToken == "" {
-		return nil, nil
-	}
-	return slack.New(slack.Options{
-		Tokens: slack.OneToken(w.cfg.SlackBotToken.reveal()), Parse: router.Parse, Log: w.log,
+// slack returns Slack as a platform, nil if it is not configured: with the one token
+// of a single workspace, or with those of the workspaces that installed us.
+func (a *app) slack(w *world, router *bot.Router) (s *slack.Adapter, err error) {
+	opt := slack.Options{
+		Parse: router.Parse, Log: w.log,
 		AppToken: slack.Secret(w.cfg.SlackAppToken.reveal()), SigningSecret: slack.Secret(w.cfg.SlackSigningSecret.reveal()),
 		API: w.cfg.SlackURL, Unfurl: w.cfg.SlackUnfurl,
-		Gone: func(_ context.Context, workspace, why string) {
-			w.log.Warn("workspace gone", "platform", slack.Name, "workspace", workspace, "why", why)
+		Left: w.personLeft,
+		Gone: func(ctx context.Context, workspace, why string, at time.Time) {
+			a.workspaceGone(ctx, w, s, workspace, why, at)
 		},
-	})
+	}
+	switch {
+	case w.cfg.SlackBotToken != "":
+		opt.Tokens = slack.OneToken(w.cfg.SlackBotToken.reveal())
+	case w.cfg.manyWorkspaces():
+		opt.Tokens = tenants{w}
+		opt.Install = &slack.Install{
+			ClientID: w.cfg.SlackClientID, ClientSecret: slack.Secret(w.cfg.SlackClientSecret.reveal()),
+			Redirect: strings.TrimSuffix(w.cfg.WebURL, "/") + "/slack/oauth",
+			Store:    func(ctx context.Context, in slack.Installed) error { return w.workspaceInstalled(ctx, in, a.now()) },
+		}
+	default:
+		return nil, nil
+	}
+	return slack.New(opt)
 }
 
 // discord returns Discord as a platform, nil if it is not configured.
@@ -122,6 +136,7 @@ func (a *app) manifestCommand() *cobra.Command {
 	}
 	forSlack.Flags().StringVar(&opt.Name, "name", "Seedcorn", "name of the app")
 	forSlack.Flags().StringVar(&opt.URL, "url", "", "public address for requests; without it the app uses Socket Mode")
+	forSlack.Flags().BoolVar(&opt.OAuth, "install", false, "for many workspaces: with the address at which they install it, which needs --url")
 	forSlack.Flags().BoolVar(&opt.Unfurl, "unfurl", false, "also say what we know below links")
 	forDiscord := &cobra.Command{
 		Use: "discord [APPLICATION-ID]", Short: "the invite links with the least permissions, and what each is for", Args: cobra.MaximumNArgs(1),
@@ -210,16 +225,14 @@ func (a *app) diagnose(ctx context.Context, w *world) []finding {
 	}
 	add("deliveries", err, "none is dead", "seedcorn deliveries list --state dead shows why; retry sends one again")
 	router := bot.NewRouter(desk{w, a.now}, w.log)
-	s, err := w.slack(router)
+	s, err := a.slack(w, router)
 	switch {
 	case err != nil:
 		add("slack", err, "", "check the "+prefix+"SLACK_… variables")
 	case s == nil:
-		add("slack", nil, "not configured: "+prefix+"SLACK_BOT_TOKEN is not set", "")
+		add("slack", nil, "not configured: neither "+prefix+"SLACK_BOT_TOKEN nor "+prefix+"SLACK_CLIENT_ID is set", "")
 	default:
-		for _, f := range s.Check(ctx, "", a.now) {
-			out = append(out, finding{"slack " + f.What, f.OK, f.Say, f.Hint})
-		}
+		out = append(out, a.diagnoseWorkspaces(ctx, w, s)...)
 	}
 	d, err := w.discord(router)
 	switch {

@@ -153,7 +153,7 @@ func TestReadmeCommands(t *testing.T) {
 		return out.String(), err
 	}
 	// What the README's reader has and we do not: a list that begins with the demo's,
-	// a work in two places, a dump, a file of feeds.
+	// a work in two places, a workspace, a dump, a file of feeds.
 	a := &app{in: strings.NewReader(""), out: io.Discard, errs: io.Discard, now: time.Now}
 	var joined digest.Work
 	if err := a.do(t.Context(), func(ctx context.Context, w *world) error {
@@ -164,6 +164,9 @@ func TestReadmeCommands(t *testing.T) {
 			return err
 		}
 		if _, err := w.pullAll(ctx, demosite.Sources(base), func(string) {}); err != nil {
+			return err
+		}
+		if _, err := w.db.PutInstallation(ctx, digest.Installation{Platform: "slack", Workspace: "T0123456789", Sealed: "eA==", Key: "k", At: time.Now()}); err != nil {
 			return err
 		}
 		joined, err = w.findWork(ctx, "Qwen3 Technical Report")
@@ -233,7 +236,7 @@ func TestReadmeCommands(t *testing.T) {
 			ran[words[0]]++
 		}
 	}
-	for _, c := range []string{"demo", "pull", "digest", "search", "why", "balance", "lookup", "sources", "labs", "licenses", "correct", "split", "retag", "tag", "serve", "subscriptions", "deliveries", "manifest", "doctor", "health", "backup"} {
+	for _, c := range []string{"demo", "pull", "digest", "search", "why", "balance", "lookup", "sources", "labs", "licenses", "correct", "split", "retag", "tag", "serve", "subscriptions", "deliveries", "workspaces", "manifest", "doctor", "health", "backup"} {
 		if ran[c] == 0 {
 			t.Errorf("the README does not show %q", c)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"seedcorn/bot"
 	"seedcorn/bot/message"
+	"seedcorn/bot/slack"
 	"seedcorn/bot/terminal"
 	"seedcorn/digest"
 	"seedcorn/digest/jobs"
@@ -65,6 +66,9 @@ func (a *app) serve(ctx context.Context, w *world) error {
 	platforms, err := a.platforms(w, router)
 	if err != nil {
 		return err
+	}
+	if s, ok := platforms[slack.Name].(*slack.Adapter); ok {
+		a.tidyWorkspaces(ctx, w, s)
 	}
 	var rung atomic.Int64 // Unix time of the last ring
 	mux := healthPage(w, &rung)

@@ -20,6 +20,7 @@ import (
 	"seedcorn/digest/jobs"
 	"seedcorn/digest/query"
 	"seedcorn/digest/store"
+	"seedcorn/digest/vault"
 	"seedcorn/feeds"
 	"seedcorn/feeds/arxiv"
 	"seedcorn/feeds/catalog"
@@ -36,6 +37,7 @@ type world struct {
 	client *fetch.Client
 	hub    *hub.Client
 	reg    *registry.Registry
+	ring   vault.Ring // of workspaces' tokens
 	log    *slog.Logger
 	zone   *time.Location
 
@@ -75,12 +77,16 @@ func (a *app) openWith(ctx context.Context, cfg config) (*world, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	ring, err := vault.Parse(cfg.SecretKey.reveal())
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	manners := arxiv.Spacing
 	if d, err := time.ParseDuration(os.Getenv(testManners)); err == nil {
 		manners = d
 	}
 	return &world{
-		client: client, hub: hubs, cfg: cfg, db: db, reg: registry.Default(), log: newLogger(a.errs, cfg), zone: zone, manners: manners,
+		client: client, hub: hubs, cfg: cfg, db: db, ring: ring, reg: registry.Default(), log: newLogger(a.errs, cfg), zone: zone, manners: manners,
 	}, nil
 }
 
