@@ -35,6 +35,9 @@ type Place struct {
 	Workspace string // "" where the platform has none
 	Channel   string
 	Direct    bool // between the bot and one person
+	// Guarded reports whether the platform, by its own default, leaves managing to those
+	// whom it gives a permission for it. Settings may say otherwise.
+	Guarded bool
 }
 
 // Destination is the place as a subscription keeps it.
@@ -50,6 +53,10 @@ type Person struct {
 	Guest bool   // of the workspace: may look, may not manage
 	// Manages reports whether the platform lets this person manage the channel.
 	Manages bool
+	Roles   []string // ids of the roles that the person has in the workspace
+	// Direct is where the person alone is told something, whatever the place of asking;
+	// zero where the platform does not say.
+	Direct digest.Destination
 }
 
 // An Invocation is one thing that a person asked, however it was said: typed,
@@ -157,6 +164,16 @@ type Platform interface {
 	// Run hands what people ask to h until ctx ends or the platform refuses us for
 	// good, which is the error.
 	Run(ctx context.Context, h Handler) error
+}
+
+// A Publisher is a [Platform] that can show a message in all channels that follow the
+// message's own.
+type Publisher interface {
+	// Publish publishes a message that was posted; one that is published already is no
+	// error. The error is a *[PostError].
+	Publish(ctx context.Context, to digest.Destination, r Receipt) error
+	// Cap is how many messages of one channel may be published in how long.
+	Cap() (most int, per time.Duration)
 }
 
 // ErrCannotLook is returned by [Platform.Find] where reading back is not allowed.

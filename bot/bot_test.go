@@ -33,6 +33,8 @@ var people = map[string]bot.Person{
 	"ada": {ID: "ada", Name: "Ada", Zone: "Europe/London", Manages: true},
 	"ben": {ID: "ben", Name: "Ben"},
 	"gus": {ID: "gus", Name: "Gus", Guest: true},
+	"dia": {ID: "dia", Name: "Dia", Roles: []string{"7"}, Direct: digest.Destination{Platform: "test", Workspace: "w", Channel: "dia", Direct: true}},
+	"eve": {ID: "eve", Name: "Eve", Direct: digest.Destination{Platform: "test", Workspace: "w", Channel: "eve", Direct: true}},
 }
 
 // A talk is one channel with one desk.
@@ -297,6 +299,9 @@ func TestDeskFails(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			k := newTalk()
 			line := c.Example
+			if c.Name == "follow" {
+				line = "dia> " + line // who can be written to
+			}
 			if c.Name == "unsubscribe" || c.Name == "pause" || c.Name == "resume" {
 				k.say(t, "subscribe country:FR")
 			}
@@ -371,7 +376,25 @@ func TestComplete(t *testing.T) {
 		{"work", "work", `"(:<>=*-,`, string(k.desk.WorkID("DeepSeek-R1")), 12},
 		{"work", "work", "OR", "", 0},
 		{"why", "work", "zzzzzz", "", 0},
-		{"search", "query", "x", "", 0},
+		{"search", "query", "x", "x", 0},
+		{"search", "query", "", "topic:europe", 0},
+		{"search", "query", "country:FR ", "country:FR", 0},
+		{"search", "query", "country:fran", "country:FR", 1},
+		{"search", "query", "reasoning country:FR,ger", "reasoning country:FR,DE", 0},
+		{"search", "query", "-country:fran", "-country:FR", 1},
+		{"search", "query", "reasoning -lab:openai", "reasoning -lab:openai", 0},
+		{"search", "query", "country:FR", "country:FR", 0},
+		{"search", "query", "lab:deepse", "lab:deepseek", 0},
+		{"search", "query", "topic:eur", "topic:europe", 1},
+		{"search", "query", "openness>=open", "openness>=open-source", 3},
+		{"search", "query", "license:llama3.1", "license:LicenseRef-scancode-llama-3.1-license-2024", 0},
+		{"search", "query", "germa", "germa", 0},
+		{"search", "query", `"no end`, "", 0},
+		{"search", "query", strings.Repeat("x", 101), "", 0},
+		{"settings", "set", "", "only-managers=yes", 0},
+		{"settings", "set", "comm", "commercial=yes", 2},
+		{"settings", "set", "eu=yes comm", "eu=yes commercial=yes", 2},
+		{"settings", "set", "zzz", "", 0},
 		{"search", "page", "x", "", 0},
 		{"search", "none", "x", "", 0},
 		{"none", "work", "x", "", 0},

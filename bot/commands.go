@@ -22,6 +22,7 @@ func Commands() []Command {
 	subParam := Param{Name: "subscription", About: "an id that subscriptions shows, or all", Kind: ParamSub, Required: true}
 	cadenceParam := Param{Name: "when", About: "weekly, daily, weekdays, monthly, Mondays at 9, or five cron fields", Kind: ParamText}
 	zoneParam := Param{Name: "zone", About: "a time zone such as Europe/Paris", Kind: ParamText}
+	publishParam := Param{Name: "publish", About: "also show it where this channel is followed, if it is for announcements", Kind: ParamChoice, Choices: []string{"yes", "no"}}
 	ruleParams := []Param{
 		queryParam,
 		{Name: "rule", About: "how a work of several countries is shared out", Kind: ParamChoice, Choices: []string{"share", "any", "lead", "sole"}},
@@ -43,7 +44,8 @@ func Commands() []Command {
 		{Name: "balance", About: "works by country and openness, with the rule printed", Params: ruleParams, Example: "balance rule:lead since:3mo", Run: runBalance},
 		{Name: "topics", About: "named queries to subscribe to", Example: "topics", Run: runTopics},
 		{Name: "sources", About: "the places we look, and how they are doing", Example: "sources", Run: runSources},
-		{Name: "subscribe", About: "tell this channel, or you in a direct message, about a query", Params: []Param{queryParam, cadenceParam, zoneParam}, Example: `subscribe country:EU openness>=open-weights when:"Mondays at 9" zone:Europe/Paris`, Manages: true, Run: runSubscribe},
+		{Name: "subscribe", About: "tell this channel about a query", Params: []Param{queryParam, cadenceParam, zoneParam, publishParam}, Example: `subscribe country:EU openness>=open-weights when:"Mondays at 9" zone:Europe/Paris`, Manages: true, Run: runSubscribe},
+		{Name: "follow", About: "tell you alone about a query, in direct messages", Params: []Param{queryParam, cadenceParam, zoneParam}, Example: `follow topic:europe when:daily`, Run: runFollow},
 		{Name: "subscriptions", About: "what this channel is told, by whom, when next", Params: []Param{{Name: "scope", About: "this channel or the whole workspace", Kind: ParamChoice, Choices: []string{"here", "all"}}}, Example: "subscriptions", Run: runSubscriptions},
 		{Name: "unsubscribe", About: "end a subscription", Params: []Param{subParam}, Example: "unsubscribe all", Manages: true, Run: runUnsubscribe},
 		{Name: "pause", About: "pause a subscription", Params: []Param{subParam, {Name: "until", About: "a date such as 2026-12-31", Kind: ParamText}}, Example: "pause all until:2027-01-07", Manages: true, Run: runPause},
@@ -52,7 +54,7 @@ func Commands() []Command {
 		{Name: "vote", About: "was it useful to you?", Params: []Param{workParam, {Name: "value", About: "your word", Kind: ParamChoice, Choices: []string{"useful", "not-useful", "none"}}}, Example: "vote w7k3m9q2xd value:useful", Run: runVote},
 		{Name: "save", About: "keep a work on your list", Params: []Param{workParam, {Name: "keep", About: "no takes it off again", Kind: ParamChoice, Choices: []string{"yes", "no"}}}, Example: "save w7k3m9q2xd", Run: runSave},
 		{Name: "saved", About: "your list", Example: "saved", Run: runSaved},
-		{Name: "settings", About: "this workspace's time zone, profile, and who may manage", Params: []Param{{Name: "set", About: "name=value, such as commercial=yes", Kind: ParamText}}, Example: "settings commercial=yes eu=yes", Run: runSettings},
+		{Name: "settings", About: "this workspace's time zone, profile, and who may manage", Params: []Param{{Name: "set", About: "name=value, such as commercial=yes", Kind: ParamSetting}}, Example: "settings commercial=yes eu=yes", Run: runSettings},
 	}
 }
 
@@ -367,6 +369,15 @@ func profileWords(p digest.Profile) string {
 	return cmp.Or(strings.Join(out, ", "), "private or academic use, small, nothing special")
 }
 
+// flagNames are the settings that are yes or no.
+func flagNames() []string {
+	out := []string{"only-managers"}
+	for _, x := range profileFields(&digest.Profile{}) {
+		out = append(out, x.name)
+	}
+	return out
+}
+
 type profileField struct {
 	name, about string
 	on          *bool
@@ -462,6 +473,23 @@ func runSources(ctx context.Context, d Desk, _ Invocation) (Reply, error) {
 }
 
 func runSubscribe(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	return subscribe(ctx, d, inv, inv.Place.Destination())
+}
+
+// runFollow subscribes the asker alone, from wherever it is asked.
+func runFollow(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	to := inv.Asker.Direct
+	if inv.Place.Direct {
+		to = inv.Place.Destination()
+	}
+	if to == (digest.Destination{}) {
+		return Reply{}, problemf("write to Seedcorn in a direct message and subscribe there", "From here Seedcorn cannot write to you alone")
+	}
+	return subscribe(ctx, d, inv, to)
+}
+
+// subscribe begins a subscription of a destination, or asks what it is to be about.
+func subscribe(ctx context.Context, d Desk, inv Invocation, dest digest.Destination) (Reply, error) {
 	text := strings.TrimSpace(inv.Args["query"])
 	s, err := d.Settings(ctx, inv.Place)
 	if err != nil {
@@ -472,8 +500,8 @@ func runSubscribe(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	_, asked := inv.Args["query"]
 	if !asked && inv.Args["when"] == "" {
 		return Reply{
-			Document: helpOf(Commands()[slices.IndexFunc(Commands(), func(c Command) bool { return c.Name == "subscribe" })]),
-			Form: &Form{Title: "Subscribe", Submit: "Subscribe", Command: "subscribe", Fields: []FormField{
+			Document: helpOf(Commands()[slices.IndexFunc(Commands(), func(c Command) bool { return c.Name == inv.Command })]),
+			Form: &Form{Title: sentenceCase(inv.Command), Submit: sentenceCase(inv.Command), Command: inv.Command, Fields: []FormField{
 				{Param: "query", Label: "Query", Hint: "empty for everything, or such as country:EU openness>=open-weights"},
 				{Param: "when", Label: "When", Hint: "weekly, daily, weekdays, monthly, Mondays at 9", Value: "Mondays at 9", Required: true},
 				{Param: "zone", Label: "Time zone", Value: zone, Required: true},
@@ -490,14 +518,18 @@ func runSubscribe(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	}
 	now := d.Now()
 	sub := digest.Subscription{
-		ID: digest.NewSubscriptionID(), Destination: inv.Place.Destination(), Query: text, Cadence: cron, Zone: zone, Owner: inv.Asker.ID,
+		ID: digest.NewSubscriptionID(), Destination: dest, Query: text, Cadence: cron, Zone: zone, Owner: inv.Asker.ID,
 		Created: now, Cursor: now.Add(-7 * 24 * time.Hour), Next: next,
+	}
+	sub.Publish = inv.Args["publish"] == "yes"
+	if here := inv.Place.Destination(); here != dest {
+		sub.Asked = here
 	}
 	if err := d.PutSubscription(ctx, sub); err != nil {
 		return Reply{}, err
 	}
 	to := "This channel"
-	if inv.Place.Direct {
+	if dest.Direct {
 		to = "You"
 	}
 	doc := message.Document{Summary: "Subscribed", Blocks: []message.Block{
@@ -506,7 +538,7 @@ func runSubscribe(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 			{Label: "Preview", Command: "preview " + text}, {Label: "Undo", Command: "unsubscribe " + string(sub.ID), Danger: true},
 		}},
 	}}
-	return Reply{Document: doc, Public: !inv.Place.Direct}, nil
+	return Reply{Document: doc, Public: !dest.Direct}, nil
 }
 
 // local prints a time where its reader is.
@@ -525,11 +557,26 @@ func runSubscriptions(ctx context.Context, d Desk, inv Invocation) (Reply, error
 		return Reply{}, err
 	}
 	doc := message.Document{Summary: count(len(subs), "subscription"), Blocks: []message.Block{heading("Subscriptions", count(len(subs), "subscription"))}}
+	own, err := ownSubscriptions(ctx, d, inv)
+	if err != nil {
+		return Reply{}, err
+	}
 	if len(subs) == 0 {
 		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("None yet.")}, message.Actions{Items: []message.Action{{Label: "Subscribe", Command: "subscribe"}}})
-		return Reply{Document: doc}, nil
+		if inv.Asker.Direct != (digest.Destination{}) && !inv.Place.Direct {
+			doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{{Label: "Tell me alone", Command: "follow"}}})
+		}
 	}
-	now := d.Now()
+	doc.Blocks = append(doc.Blocks, subscriptionList(subs, d.Now(), all)...)
+	if len(own) > 0 {
+		doc.Blocks = append(doc.Blocks, message.Heading{Level: 2, Text: "Yours alone", Note: "told in direct messages"})
+		doc.Blocks = append(doc.Blocks, subscriptionList(own, d.Now(), false)...)
+	}
+	return Reply{Document: doc}, nil
+}
+
+// subscriptionList words subscriptions with what can be done to each.
+func subscriptionList(subs []digest.Subscription, now time.Time, all bool) (out []message.Block) {
 	for _, s := range subs {
 		next := "next " + local(s.Next, s.Zone)
 		toggle := message.Action{Label: "Pause", Command: "pause " + string(s.ID)}
@@ -544,19 +591,20 @@ func runSubscriptions(ctx context.Context, d Desk, inv Invocation) (Reply, error
 		if all {
 			value = append(value, message.Span{Text: " · in " + s.Destination.Channel})
 		}
-		doc.Blocks = append(doc.Blocks, message.Fields{Items: []message.Field{{Name: string(s.ID), Value: value}}},
+		out = append(out, message.Fields{Items: []message.Field{{Name: string(s.ID), Value: value}}},
 			message.Actions{Items: []message.Action{toggle, {Label: "End", Command: "unsubscribe " + string(s.ID), Danger: true}}})
 	}
-	return Reply{Document: doc}, nil
+	return out
 }
 
-// chosen are the subscriptions of the place that an argument names.
+// chosen are the subscriptions of the place that an argument names; the asker's own
+// can be named from everywhere.
 func chosen(ctx context.Context, d Desk, inv Invocation) ([]digest.Subscription, error) {
 	subs, err := d.SubscriptionsOf(ctx, inv.Place, false)
 	if err != nil {
 		return nil, err
 	}
-	want := strings.FieldsFunc(inv.Args["subscription"], func(r rune) bool { return r == ' ' || r == ',' })
+	want := subscriptionIDs(inv)
 	if len(want) == 0 {
 		return nil, problemf("subscriptions shows the ids of this channel; all means all of them", "No subscription was named")
 	}
@@ -566,6 +614,11 @@ func chosen(ctx context.Context, d Desk, inv Invocation) ([]digest.Subscription,
 		}
 		return subs, nil
 	}
+	own, err := ownSubscriptions(ctx, d, inv)
+	if err != nil {
+		return nil, err
+	}
+	subs = append(subs[:len(subs):len(subs)], own...)
 	var out []digest.Subscription
 	for _, id := range want {
 		i := slices.IndexFunc(subs, func(s digest.Subscription) bool { return string(s.ID) == id })
@@ -591,7 +644,8 @@ func each(ctx context.Context, d Desk, inv Invocation, done string, f func(diges
 		}
 	}
 	say := fmt.Sprintf("%s %s.", sentenceCase(done), count(len(subs), "subscription"))
-	return Reply{Document: message.Document{Summary: say, Blocks: []message.Block{message.Paragraph{Text: message.Plain(say)}}}, Public: !inv.Place.Direct}, nil
+	alone := !slices.ContainsFunc(subs, func(s digest.Subscription) bool { return !s.Destination.Direct })
+	return Reply{Document: message.Document{Summary: say, Blocks: []message.Block{message.Paragraph{Text: message.Plain(say)}}}, Public: !alone}, nil
 }
 
 func runUnsubscribe(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
@@ -651,7 +705,7 @@ func runCorrect(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	if !slices.Contains(s.Editors, inv.Asker.ID) && !inv.Asker.Manages {
+	if !listed(inv.Asker, s.Editors) && !manages(inv.Asker, s) {
 		return Reply{}, problemf("ask an editor (settings names them), or someone who manages this channel", "Only editors can correct tags here")
 	}
 	now, err := d.Correct(ctx, digest.Correction{Work: w.ID, Field: field, Value: value, Because: because, By: cmp.Or(inv.Asker.Name, inv.Asker.ID), At: d.Now().UTC()})
@@ -775,10 +829,10 @@ func runSettings(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		return Reply{}, err
 	}
 	if set := strings.TrimSpace(inv.Args["set"]); set != "" {
-		if inv.Asker.Guest || !inv.Asker.Manages {
+		if !manages(inv.Asker, s) {
 			return Reply{}, problemf("ask someone who manages this channel", "Settings are changed by those who manage the channel")
 		}
-		for _, pair := range strings.Fields(set) {
+		for _, pair := range pairs(set) {
 			if err := change(&s, pair); err != nil {
 				return Reply{}, err
 			}
@@ -795,7 +849,8 @@ func runSettings(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	}
 	f := message.Fields{Items: []message.Field{
 		{Name: "zone", Value: message.Plain(cmp.Or(s.Zone, "UTC"))},
-		{Name: "only-managers", Value: message.Plain(yes(s.OnlyManagers) + ": only those who manage a channel may change what it is told")},
+		{Name: "only-managers", Value: message.Plain(yes(s.OnlyManage(inv.Place.Guarded)) + ": only those who manage a channel may change what it is told")},
+		{Name: "managers", Value: message.Plain(cmp.Or(strings.Join(s.Managers, ", "), "none: those whom the platform lets manage the channel"))},
 		{Name: "editors", Value: message.Plain(cmp.Or(strings.Join(s.Editors, ", "), "none: those who manage the channel"))},
 	}}
 	for _, x := range profileFields(&s.Profile) {
@@ -804,6 +859,32 @@ func runSettings(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	return Reply{Document: message.Document{Summary: "Settings", Blocks: []message.Block{
 		heading("Settings of this workspace", "settings NAME=VALUE changes one"), f,
 	}}}, nil
+}
+
+// pairs are the name=value pairs of a line. A word without a name goes on with the
+// list before it, as in "managers=ada, ben".
+func pairs(line string) (out []string) {
+	for _, word := range strings.Fields(line) {
+		if n := len(out); n > 0 && !strings.Contains(word, "=") && (strings.HasPrefix(out[n-1], "managers=") || strings.HasPrefix(out[n-1], "editors=")) {
+			out[n-1] += "," + word
+			continue
+		}
+		out = append(out, word)
+	}
+	return out
+}
+
+// list are the names of a list in a setting; "none" is the empty one.
+func list(value string) (out []string) {
+	if strings.EqualFold(value, "none") {
+		return nil
+	}
+	for _, v := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' }) {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // change applies one name=value to settings.
@@ -829,9 +910,16 @@ func change(s *digest.Settings, pair string) error {
 		s.Zone = value
 		return nil
 	case "only-managers":
-		return flag(&s.OnlyManagers)
+		if err := flag(&s.OnlyManagers); err != nil {
+			return err
+		}
+		s.AllManage = !s.OnlyManagers
+		return nil
+	case "managers":
+		s.Managers = list(value)
+		return nil
 	case "editors":
-		s.Editors = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
+		s.Editors = list(value)
 		return nil
 	}
 	for _, x := range profileFields(&s.Profile) {

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"seedcorn/digest/query"
+	"seedcorn/feeds"
 	"seedcorn/feeds/registry"
 )
 
@@ -23,7 +25,6 @@ func (r *Router) Complete(ctx context.Context, inv Invocation, param, typed stri
 	if i < 0 {
 		return nil
 	}
-	reg := registry.Default()
 	var out pick
 	switch c.Params[i].Kind {
 	case ParamChoice:
@@ -31,38 +32,69 @@ func (r *Router) Complete(ctx context.Context, inv Invocation, param, typed stri
 			out.offer(typed, v, v)
 		}
 	case ParamLab:
-		for _, l := range reg.Labs() {
-			out.offer(typed, l.Name+" · "+reg.CountryName(l.At(time.Time{}).Home), string(l.ID), append(l.Aliases, l.Ambiguous...)...)
-		}
+		offerLabs(ctx, r, &out, typed)
 	case ParamCountry:
-		for _, code := range reg.Countries() {
-			out.offer(typed, reg.CountryName(code), string(code), string(code))
-		}
+		offerCountries(ctx, r, &out, typed)
 	case ParamLicense:
-		for _, l := range reg.Licenses() {
-			out.offer(typed, l.Name, l.ID, append(l.Aliases, l.ID)...)
-		}
+		offerLicenses(ctx, r, &out, typed)
 	case ParamTopic:
-		topics, err := r.desk.Topics(ctx)
-		if err != nil {
-			r.log.Error("completing", "param", param, "error", err)
-		}
-		for _, t := range topics {
-			out.offer(typed, t.Name+" · "+t.About, t.Name)
-		}
+		offerTopics(ctx, r, &out, typed)
 	case ParamSub:
 		subs, err := r.desk.SubscriptionsOf(ctx, inv.Place, false)
 		if err != nil {
 			r.log.Error("completing", "param", param, "error", err)
 		}
 		out.offer(typed, "all of this channel", "all")
-		for _, s := range subs {
+		own, err := ownSubscriptions(ctx, r.desk, inv)
+		if err != nil {
+			r.log.Error("completing", "param", param, "error", err)
+		}
+		for _, s := range append(subs, own...) {
 			out.offer(typed, orEverything(s.Query)+" · "+s.Cadence, string(s.ID), string(s.ID))
 		}
 	case ParamWork:
 		return r.completeWork(ctx, typed)
+	case ParamQuery:
+		return r.completeQuery(ctx, typed)
+	case ParamSetting:
+		head, last := lastWord(typed)
+		for _, name := range flagNames() {
+			for _, value := range []string{"yes", "no"} {
+				out.offer(last, name+"="+value, head+name+"="+value)
+			}
+		}
 	}
 	return out.best()
+}
+
+func offerLabs(_ context.Context, _ *Router, p *pick, typed string) {
+	reg := registry.Default()
+	for _, l := range reg.Labs() {
+		p.offer(typed, l.Name+" · "+reg.CountryName(l.At(time.Time{}).Home), string(l.ID), append(l.Aliases, l.Ambiguous...)...)
+	}
+}
+
+func offerCountries(_ context.Context, _ *Router, p *pick, typed string) {
+	reg := registry.Default()
+	for _, code := range reg.Countries() {
+		p.offer(typed, reg.CountryName(code), string(code), string(code))
+	}
+}
+
+func offerLicenses(_ context.Context, _ *Router, p *pick, typed string) {
+	for _, l := range registry.Default().Licenses() {
+		p.offer(typed, l.Name, l.ID, append(l.Aliases, l.ID)...)
+	}
+}
+
+func offerTopics(ctx context.Context, r *Router, p *pick, typed string) {
+	topics, err := r.desk.Topics(ctx)
+	if err != nil {
+		r.log.Error("completing", "param", "topic", "error", err)
+	}
+	for _, t := range topics {
+		p.offer(typed, t.Name+" · "+t.About, t.Name)
+	}
 }
 
 func orEverything(q string) string {
@@ -98,6 +130,104 @@ func (r *Router) completeWork(ctx context.Context, typed string) []Choice {
 		out = append(out, Choice{Label: clip(w.Title, 100), Value: string(w.ID)})
 	}
 	return out
+}
+
+// lastWord splits what was typed before the word that is being typed.
+func lastWord(typed string) (head, last string) {
+	at := strings.LastIndexAny(typed, " \t") + 1
+	return typed[:at], typed[at:]
+}
+
+// filters are the parts of a query whose values can be offered: the text before the
+// value, and what offers it.
+var filters = []struct {
+	names []string
+	offer func(ctx context.Context, r *Router, p *pick, typed string)
+}{
+	{[]string{"topic:"}, offerTopics},
+	{[]string{"country:"}, offerCountries},
+	{[]string{"lab:"}, offerLabs},
+	{[]string{"license:"}, offerLicenses},
+	{[]string{"openness>=", "openness:"}, func(_ context.Context, _ *Router, p *pick, typed string) {
+		for _, o := range []feeds.Openness{feeds.OpenSource, feeds.OpenWeights, feeds.Restricted, feeds.Closed} {
+			p.offer(typed, o.String(), o.String())
+		}
+	}},
+}
+
+// completeQuery offers a query with its last word completed. What was typed is
+// offered, too, if it is a query already: first where it is words, since who presses
+// Enter means them, and last where a filter's value is being typed.
+func (r *Router) completeQuery(ctx context.Context, typed string) []Choice {
+	typed = strings.TrimLeft(typed, " ")
+	head, last := lastWord(typed)
+	minus := ""
+	if rest, ok := strings.CutPrefix(last, "-"); ok {
+		minus, last = "-", rest
+	}
+	var out []Choice
+	add := func(label, text string) {
+		text = strings.TrimSpace(text)
+		if text == "" || utf8.RuneCountInString(text) > 100 || len(out) == maxChoices || slices.ContainsFunc(out, func(c Choice) bool { return c.Value == text }) {
+			return
+		}
+		out = append(out, Choice{Label: clip(label, 100), Value: text})
+	}
+	whole := false
+	for _, f := range filters {
+		for _, name := range f.names {
+			value, ok := cutFold(last, name)
+			if !ok {
+				continue
+			}
+			whole = true
+			// The last of several values is being typed.
+			at := strings.LastIndex(value, ",") + 1
+			var p pick
+			f.offer(ctx, r, &p, value[at:])
+			for _, c := range p.best() {
+				add(head+minus+name+value[:at]+c.Label, head+minus+name+value[:at]+quoteSpaced(c.Value))
+			}
+		}
+	}
+	if !whole && (last != "" || strings.TrimSpace(head) == "") {
+		for _, f := range filters {
+			var p pick
+			f.offer(ctx, r, &p, last)
+			for i, c := range p.best() {
+				if i == 5 {
+					break
+				}
+				add(head+minus+f.names[0]+c.Label, head+minus+f.names[0]+quoteSpaced(c.Value))
+			}
+		}
+	}
+	if text := strings.TrimSpace(typed); text != "" && utf8.RuneCountInString(text) <= 100 {
+		if _, err := r.desk.ParseQuery(ctx, text); err == nil {
+			if !whole {
+				out = slices.DeleteFunc(out, func(c Choice) bool { return c.Value == text })
+				out = append([]Choice{{Label: clip(text, 100), Value: text}}, out...)
+			}
+			add(text, text)
+		}
+	}
+	return out[:min(len(out), maxChoices)]
+}
+
+// cutFold is strings.CutPrefix without regard to case.
+func cutFold(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+// quoteSpaced is a value as a query takes it.
+func quoteSpaced(s string) string {
+	if strings.ContainsAny(s, " \t") {
+		return `"` + s + `"`
+	}
+	return s
 }
 
 // A pick gathers choices: what goes by exactly the name that was typed, then what is

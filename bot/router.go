@@ -27,6 +27,7 @@ const (
 	ParamTopic   ParamKind = "topic"
 	ParamSub     ParamKind = "subscription"
 	ParamChoice  ParamKind = "choice"
+	ParamSetting ParamKind = "setting" // name=value pairs
 )
 
 // A Param is a parameter of a command.
@@ -159,22 +160,6 @@ func (r *Router) Handle(ctx context.Context, inv Invocation) Reply {
 		return r.fail(inv, err)
 	}
 	return reply
-}
-
-// mayManage holds to the workspace's setting: anyone but guests, unless only
-// those who manage the channel may.
-func (r *Router) mayManage(ctx context.Context, inv Invocation) error {
-	if inv.Asker.Guest {
-		return problemf("ask a member of the channel", "Guests cannot change what a channel is told")
-	}
-	s, err := r.desk.Settings(ctx, inv.Place)
-	if err != nil {
-		return err
-	}
-	if s.OnlyManagers && !inv.Asker.Manages && !inv.Place.Direct {
-		return problemf("ask someone who manages the channel, or look things up: that is open to all", "Here only those who manage the channel can change what it is told")
-	}
-	return nil
 }
 
 // fail words an error: a sentence and a way out for the person, the chain for the

@@ -167,6 +167,11 @@ type Subscription struct {
 	Next        time.Time `json:"next"`                  // when the next digest is due
 	PausedUntil time.Time `json:"paused_until,omitzero"` // far future: until resumed
 	LastResult  string    `json:"last_result,omitempty"`
+	// Asked is where it was asked for, if that is another place than the destination:
+	// there a person is told when the destination turns us away.
+	Asked Destination `json:"asked,omitzero"`
+	// Publish asks for its messages to be shown in all channels that follow its own.
+	Publish bool `json:"publish,omitempty"`
 }
 
 // NewSubscriptionID returns an id that no other subscription has.
@@ -194,8 +199,16 @@ type SourceHealth struct {
 type Settings struct {
 	Zone         string   `json:"zone,omitempty"`          // IANA; "" is UTC
 	OnlyManagers bool     `json:"only_managers,omitempty"` // who may change what a channel is told
-	Editors      []string `json:"editors,omitempty"`       // whose corrections hold at once
+	AllManage    bool     `json:"all_manage,omitempty"`    // everyone may, where the platform's default is otherwise
+	Managers     []string `json:"managers,omitempty"`      // ids of people and roles who manage, whatever the platform says
+	Editors      []string `json:"editors,omitempty"`       // whose corrections hold at once: people and roles
 	Profile      Profile  `json:"profile,omitzero"`
+}
+
+// OnlyManage reports whether only those who manage a channel may change what it is
+// told, on a platform with the given default.
+func (s Settings) OnlyManage(byDefault bool) bool {
+	return s.OnlyManagers || byDefault && !s.AllManage
 }
 
 // A Profile is who wants to build on a work, for the question whether they may.

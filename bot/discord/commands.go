@@ -14,14 +14,20 @@ import (
 	"seedcorn/bot"
 )
 
-// The commands that are registered: one with a subcommand for each of the table, and
-// one in the menu of a message.
+// The commands that are registered: one with a subcommand for each that looks
+// something up, one with those that change what a channel is told, and one in the
+// menu of a message. The second is a command of its own because Discord knows
+// permissions of whole commands only: in a server it is shown to those who may manage
+// channels, unless its administrators choose other roles or people under Server
+// Settings, Integrations.
 const (
 	chatCommand    = "digest"
 	messageCommand = "What is this?"
 	chatAbout      = "open research: which lab, which country, and may we build on it"
-	manageGroup    = "manage"
-	manageAbout    = "what a channel is told"
+	manageCommand  = "digest-manage"
+	manageAbout    = "what this channel is told, and when"
+	// https://discord.com/developers/docs/interactions/application-commands#permissions
+	managePermission = permManageChannels
 )
 
 // A registration is a command as Discord keeps it.
@@ -35,6 +41,22 @@ type registration struct {
 	Options          []parameter       `json:"options,omitempty"`
 	IntegrationTypes []int             `json:"integration_types,omitempty"`
 	Contexts         []int             `json:"contexts,omitempty"`
+	Permissions      bits              `json:"default_member_permissions,omitempty"` // that a member needs by default; 0 for none
+}
+
+// bits are permissions. They are sent as a number and come back as one in quotes, or
+// as null.
+type bits int64
+
+func (b *bits) UnmarshalJSON(raw []byte) error {
+	text := string(bytes.Trim(raw, `"`))
+	if text == "null" || text == "" {
+		*b = 0
+		return nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	*b = bits(n)
+	return err
 }
 
 // A parameter is an option of a command: a subcommand, a group of them, or a value.
@@ -65,30 +87,39 @@ var namePattern = regexp.MustCompile(`^[-_'\p{L}\p{N}\p{Devanagari}\p{Thai}]{1,3
 // of the table's texts Discord would refuse.
 func (a *Adapter) registrations() ([]registration, error) {
 	b := &builder{translations: a.opt.Translations}
-	subs := make([]parameter, 0, len(a.opt.Commands))
-	managing := make([]bool, 0, len(a.opt.Commands))
+	command := func(kind int, name, about string) registration {
+		r := registration{
+			Type: kind, Name: name, Description: about,
+			IntegrationTypes: []int{installGuild, installUser}, Contexts: []int{contextGuild, contextBotDM, contextPrivate},
+		}
+		if kind == commandChat {
+			r.Names, r.Descriptions = b.localized(name, okName), b.localized(about, okDescription)
+		} else {
+			r.Names = b.localized(name, func(s string) bool { return s != "" && size(s) <= maxName })
+		}
+		return r
+	}
+	chat, manage := command(commandChat, chatCommand, chatAbout), command(commandChat, manageCommand, manageAbout)
+	manage.Permissions = managePermission
 	for _, c := range a.opt.Commands {
-		subs = append(subs, b.subcommand(c))
-		managing = append(managing, c.Manages)
+		to := &chat
+		if c.Manages {
+			to = &manage
+		}
+		to.Options = append(to.Options, b.subcommand(c))
 	}
-	if len(subs) > maxOptions {
-		subs = b.grouped(subs, managing)
+	out := []registration{chat}
+	if len(manage.Options) > 0 {
+		out = append(out, manage)
 	}
-	chat := registration{
-		Type: commandChat, Name: chatCommand, Description: chatAbout, Options: subs,
-		IntegrationTypes: []int{installGuild, installUser}, Contexts: []int{contextGuild, contextBotDM, contextPrivate},
-	}
-	chat.Descriptions = b.localized(chatAbout, okDescription)
-	menu := registration{Type: commandMessage, Name: messageCommand, IntegrationTypes: chat.IntegrationTypes, Contexts: chat.Contexts}
-	menu.Names = b.localized(messageCommand, func(s string) bool { return s != "" && size(s) <= maxName })
-	out := []registration{chat, menu}
+	out = append(out, command(commandMessage, messageCommand, ""))
 	for _, r := range out {
 		if n := r.weight(); n > maxCommand {
 			b.fail("command %s has %d characters of names and descriptions, at most %d are allowed", r.Name, n, maxCommand)
 		}
-	}
-	if len(chat.Options) > maxOptions {
-		b.fail("%d subcommands, even with those that manage in a group; at most %d are allowed", len(chat.Options), maxOptions)
+		if len(r.Options) > maxOptions {
+			b.fail("command %s has %d subcommands, at most %d are allowed", r.Name, len(r.Options), maxOptions)
+		}
 	}
 	return out, errors.Join(b.errs...)
 }
@@ -158,7 +189,7 @@ func (b *builder) subcommand(c bot.Command) parameter {
 			for _, v := range p.Choices {
 				o.Choices = append(o.Choices, named{Name: v, Value: v, Names: b.localized(v, func(s string) bool { return s != "" && size(s) <= maxOption })})
 			}
-		case bot.ParamLab, bot.ParamCountry, bot.ParamLicense, bot.ParamTopic, bot.ParamWork, bot.ParamSub:
+		case bot.ParamLab, bot.ParamCountry, bot.ParamLicense, bot.ParamTopic, bot.ParamWork, bot.ParamSub, bot.ParamQuery, bot.ParamSetting:
 			o.Autocomplete = true
 		}
 		out.Options = append(out.Options, o)
@@ -173,24 +204,6 @@ func (b *builder) subcommand(c bot.Command) parameter {
 		}
 		return 1
 	})
-	return out
-}
-
-// grouped puts the commands that manage into a group of their own, for a table that
-// is longer than a command may have subcommands.
-func (b *builder) grouped(subs []parameter, managing []bool) []parameter {
-	group := b.parameter(optionGroup, manageGroup, manageAbout)
-	var out []parameter
-	for i, s := range subs {
-		if managing[i] && len(group.Options) < maxOptions {
-			group.Options = append(group.Options, s)
-			continue
-		}
-		out = append(out, s)
-	}
-	if len(group.Options) > 0 {
-		out = append(out, group)
-	}
 	return out
 }
 

@@ -18,12 +18,18 @@ func TestRegistrations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subs := map[string]parameter{}
-	for _, o := range rs[0].Options {
-		subs[o.Name] = o
+	subs, guarded := map[string]parameter{}, map[string]bool{}
+	for _, r := range rs {
+		for _, o := range r.Options {
+			subs[o.Name] = o
+			guarded[o.Name] = r.Permissions == permManageChannels
+		}
 	}
 	for _, c := range bot.Commands() {
 		s, ok := subs[c.Name]
+		if guarded[c.Name] != c.Manages {
+			t.Errorf("%s needs the permission to manage channels: %v, want %v", c.Name, guarded[c.Name], c.Manages)
+		}
 		if !ok || s.Type != optionSubcommand || len(s.Options) != len(c.Params) {
 			t.Errorf("%s is registered as %+v", c.Name, s)
 		}
@@ -38,7 +44,9 @@ func TestRegistrations(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d subcommands, %d of %d characters", len(rs[0].Options), rs[0].weight(), maxCommand)
+	for _, r := range rs {
+		t.Logf("%s: %d subcommands, %d of %d characters", r.Name, len(r.Options), r.weight(), maxCommand)
+	}
 	if !subs["why"].Options[0].Autocomplete || !subs["why"].Options[0].Required || len(subs["vote"].Options[1].Choices) != 3 {
 		t.Errorf("why: %+v, vote: %+v", subs["why"], subs["vote"])
 	}
@@ -62,13 +70,13 @@ func TestRegistrationsJudge(t *testing.T) {
 			t.Errorf("%s: %v, want …%s…", tt.name, err, tt.want)
 		}
 	}
-	// More than fit are grouped, and a name in a group is still a command of its own.
+	// Those that manage do not count among the others.
 	var many []bot.Command
 	for i := range 40 {
 		many = append(many, bot.Command{Name: fmt.Sprint("c", i), About: "x", Manages: i%2 == 0})
 	}
 	rs, err := newAdapter(t, Options{Commands: many}).registrations()
-	if err != nil || len(rs[0].Options) != 21 {
+	if err != nil || len(rs[0].Options) != 20 || len(rs[1].Options) != 20 {
 		t.Errorf("40 commands: %d options, %v", len(rs[0].Options), err)
 	}
 	for i := range many {

@@ -118,15 +118,9 @@ type Options struct {
 	// HTTPOnly makes [Adapter.Run] open no gateway: interactions come to
 	// [Adapter.Handler].
 	HTTPOnly bool
-	// Publish makes posts to announcement channels visible in the channels that follow
-	// them, within Discord's hourly cap.
-	Publish bool
 	// Pictures makes the charts of digests attached PNGs with alternative text, which
 	// need the permission Attach Files. Without it they are bars of text.
 	Pictures bool
-	// ManagerRoles are ids of roles whose members manage channels here, whatever
-	// Discord's own permissions say.
-	ManagerRoles []string
 	// Translations are names and descriptions of commands in other languages: by
 	// locale (https://discord.com/developers/docs/reference#locales), then by the
 	// English text. What is missing stays English.
@@ -168,7 +162,10 @@ type Adapter struct {
 	kinds  map[string]channel // what is known of channels
 }
 
-var _ bot.Platform = (*Adapter)(nil)
+var (
+	_ bot.Platform  = (*Adapter)(nil)
+	_ bot.Publisher = (*Adapter)(nil)
+)
 
 // New makes an adapter. The error names the option that is wrong; nothing is sent.
 func New(opt Options) (*Adapter, error) {

@@ -179,7 +179,11 @@ func (f *fake) answer(method, path string, r *http.Request, body []byte) []byte 
 			for _, c := range in {
 				// What Discord adds, and what it gives back in another way than it took it.
 				c["id"], c["application_id"], c["version"], c["nsfw"] = f.id(), appID, f.id(), false
-				c["default_member_permissions"] = nil
+				if p, ok := c["default_member_permissions"].(float64); ok {
+					c["default_member_permissions"] = strconv.Itoa(int(p))
+				} else {
+					c["default_member_permissions"] = nil
+				}
 				if _, ok := c["contexts"]; ok {
 					c["contexts"] = []int{2, 0, 1}
 				}

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
 	"seedcorn/bot"
 	"seedcorn/bot/message"
+	"seedcorn/digest"
 )
 
 // Types of interactions.
@@ -152,7 +152,7 @@ func (a *Adapter) decode(raw []byte) (ask, error) {
 	if !isSnowflake(it.ID) || it.Token == "" || !isToken(it.Token) || it.ApplicationID != "" && !isSnowflake(it.ApplicationID) {
 		return ask{}, fmt.Errorf("%w: no id or token", errNotInteraction)
 	}
-	who, where, err := it.asker(a.opt.ManagerRoles)
+	who, where, err := it.asker()
 	if err != nil {
 		return ask{}, err
 	}
@@ -189,23 +189,26 @@ func isToken(s string) bool {
 	return true
 }
 
-// asker is who asked, and where. managers are roles whose members manage.
-func (it *interaction) asker(managers []string) (bot.Person, bot.Place, error) {
+// asker is who asked, and where.
+func (it *interaction) asker() (bot.Person, bot.Place, error) {
 	u := it.User
 	var perms uint64
-	nick, manages := "", false
+	nick := ""
+	var roles []string
 	if it.Member != nil {
 		u = cmp.Or(it.Member.User, u)
 		nick = it.Member.Nick
 		perms, _ = strconv.ParseUint(it.Member.Permissions, 10, 64)
-		manages = slices.ContainsFunc(it.Member.Roles, func(r string) bool { return slices.Contains(managers, r) })
+		roles = it.Member.Roles
 	}
 	if u == nil || !isSnowflake(u.ID) {
 		return bot.Person{}, bot.Place{}, fmt.Errorf("%w: nobody asked", errNotInteraction)
 	}
+	self := "@" + u.ID
 	who := bot.Person{
-		ID: u.ID, Name: cmp.Or(nick, u.GlobalName, u.Username),
-		Manages: manages || perms&(permAdministrator|permManageChannels|permManageGuild) != 0,
+		ID: u.ID, Name: cmp.Or(nick, u.GlobalName, u.Username), Roles: roles,
+		Manages: perms&(permAdministrator|permManageChannels|permManageGuild) != 0,
+		Direct:  digest.Destination{Platform: Name, Workspace: self, Channel: self, Direct: true},
 	}
 	_, installed := it.Owners[strconv.Itoa(installGuild)]
 	here := it.GuildID != "" && (installed || len(it.Owners) == 0)
@@ -213,12 +216,11 @@ func (it *interaction) asker(managers []string) (bot.Person, bot.Place, error) {
 		here = false
 	}
 	if here {
-		return who, bot.Place{Platform: Name, Workspace: it.GuildID, Channel: it.ChannelID}, nil
+		return who, bot.Place{Platform: Name, Workspace: it.GuildID, Channel: it.ChannelID, Guarded: true}, nil
 	}
 	// A direct message, or a place where only the person has installed us: there we can
 	// answer but not post, so that what is told goes to the person. A person alone is a
 	// workspace of their own, and manages it.
-	self := "@" + u.ID
 	who.Manages = true
 	return who, bot.Place{Platform: Name, Workspace: self, Channel: self, Direct: true}, nil
 }
@@ -228,7 +230,11 @@ func (a *Adapter) decodeCommand(q *ask, d data) {
 		a.decodeMessage(q, d)
 		return
 	}
-	if d.Name != chatCommand {
+	switch {
+	case d.Name == manageCommand && !q.inv.Place.Direct && q.kind == interactionCommand:
+		// Discord shows it to those only whom the server's administrators let use it.
+		q.inv.Asker.Manages = true
+	case d.Name != chatCommand && d.Name != manageCommand:
 		q.say("That command is left over from an older version of Seedcorn. /" + chatCommand + " help lists what you can ask.")
 		return
 	}
@@ -244,8 +250,24 @@ func (a *Adapter) decodeCommand(q *ask, d data) {
 			q.param, q.typed = o.Name, value
 			continue
 		}
-		q.inv.Args[o.Name] = value
+		q.inv.Args[o.Name] = mentioned(value)
 	}
+}
+
+// A role and a person as a message or an option has them.
+// https://discord.com/developers/docs/reference#message-formatting
+var (
+	roleMention   = regexp.MustCompile(`<@&(\d{1,20})>`)
+	personMention = regexp.MustCompile(`<@!?(\d{1,20})>`)
+)
+
+// mentioned is text with mentions written as settings name people and roles.
+func mentioned(s string) string {
+	if !strings.Contains(s, "<@") {
+		return s
+	}
+	s = roleMention.ReplaceAllString(s, bot.RolePrefix+"$1")
+	return personMention.ReplaceAllString(s, "$1")
 }
 
 // text is an option's value as typed.

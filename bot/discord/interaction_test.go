@@ -21,6 +21,7 @@ import (
 
 	"seedcorn/bot"
 	"seedcorn/bot/message"
+	"seedcorn/digest"
 )
 
 // A desk answers with functions.
@@ -73,12 +74,15 @@ func opt(name string, value any) map[string]any {
 }
 
 func TestDecode(t *testing.T) {
-	a := newAdapter(t, Options{ManagerRoles: []string{"55"}})
-	place := bot.Place{Platform: Name, Workspace: guild, Channel: chanID}
+	a := newAdapter(t, Options{})
+	place := bot.Place{Platform: Name, Workspace: guild, Channel: chanID, Guarded: true}
 	alone := bot.Place{Platform: Name, Workspace: "@" + userID, Channel: "@" + userID, Direct: true}
-	ada := bot.Person{ID: userID, Name: "Ada L."}
-	manager := ada
-	manager.Manages = true
+	direct := digest.Destination{Platform: Name, Workspace: "@" + userID, Channel: "@" + userID, Direct: true}
+	ada := bot.Person{ID: userID, Name: "Ada L.", Roles: []string{}, Direct: direct}
+	manager, role := ada, ada
+	manager.Manages, role.Roles = true, []string{"54", "55"}
+	byPermission := manager
+	byPermission.Roles = nil
 	user := map[string]any{"id": userID, "username": "ada"}
 	for _, tt := range []struct {
 		name string
@@ -88,13 +92,16 @@ func TestDecode(t *testing.T) {
 	}{
 		{"command", raw(2, chat("search", opt("query", " reasoning country:FR "), opt("page", "2")), nil), bot.Invocation{Place: place, Asker: ada, Command: "search", Args: map[string]string{"query": "reasoning country:FR", "page": "2"}}, ""},
 		{"in a group", raw(2, map[string]any{"name": "digest", "type": 1, "options": []any{map[string]any{"name": "manage", "type": 2, "options": []any{map[string]any{"name": "pause", "type": 1, "options": []any{opt("subscription", "all")}}}}}}, nil), bot.Invocation{Place: place, Asker: ada, Command: "pause", Args: map[string]string{"subscription": "all"}}, ""},
+		{"the command that manages, which Discord guards", raw(2, map[string]any{"name": "digest-manage", "type": 1, "options": []any{map[string]any{"name": "pause", "type": 1, "options": []any{opt("subscription", "all")}}}}, nil), bot.Invocation{Place: place, Asker: manager, Command: "pause", Args: map[string]string{"subscription": "all"}}, ""},
+		{"managing by the command that is open to all", raw(2, chat("pause", opt("subscription", "all")), nil), bot.Invocation{Place: place, Asker: ada, Command: "pause", Args: map[string]string{"subscription": "all"}}, ""},
+		{"mentions", raw(2, chat("settings", opt("set", "managers=<@&55> <@300000000000000009> editors=<@!7>")), nil), bot.Invocation{Place: place, Asker: ada, Command: "settings", Args: map[string]string{"set": "managers=role:55 300000000000000009 editors=7"}}, ""},
 		{"number", raw(2, chat("search", opt("query", 42)), nil), bot.Invocation{Place: place, Asker: ada, Command: "search", Args: map[string]string{"query": "42"}}, ""},
 		{"alone", raw(2, map[string]any{"name": "digest", "type": 1}, nil), bot.Invocation{Place: place, Asker: ada, Command: "help", Args: map[string]string{}}, ""},
-		{"manager", raw(2, chat("topics"), map[string]any{"member": map[string]any{"user": user, "nick": "Ada L.", "permissions": "16"}}), bot.Invocation{Place: place, Asker: manager, Command: "topics", Args: map[string]string{}}, ""},
-		{"manager by role", raw(2, chat("topics"), map[string]any{"member": map[string]any{"user": user, "nick": "Ada L.", "permissions": "0", "roles": []string{"54", "55"}}}), bot.Invocation{Place: place, Asker: manager, Command: "topics", Args: map[string]string{}}, ""},
-		{"direct message", raw(2, chat("topics"), map[string]any{"guild_id": nil, "member": nil, "context": 1, "user": user, "authorizing_integration_owners": map[string]string{"0": "0"}}), bot.Invocation{Place: alone, Asker: bot.Person{ID: userID, Name: "ada", Manages: true}, Command: "topics", Args: map[string]string{}}, ""},
+		{"manager", raw(2, chat("topics"), map[string]any{"member": map[string]any{"user": user, "nick": "Ada L.", "permissions": "16"}}), bot.Invocation{Place: place, Asker: byPermission, Command: "topics", Args: map[string]string{}}, ""},
+		{"roles", raw(2, chat("topics"), map[string]any{"member": map[string]any{"user": user, "nick": "Ada L.", "permissions": "0", "roles": []string{"54", "55"}}}), bot.Invocation{Place: place, Asker: role, Command: "topics", Args: map[string]string{}}, ""},
+		{"direct message", raw(2, chat("topics"), map[string]any{"guild_id": nil, "member": nil, "context": 1, "user": user, "authorizing_integration_owners": map[string]string{"0": "0"}}), bot.Invocation{Place: alone, Asker: bot.Person{ID: userID, Name: "ada", Manages: true, Direct: direct}, Command: "topics", Args: map[string]string{}}, ""},
 		{"where only the person installed us", raw(2, chat("topics"), map[string]any{"authorizing_integration_owners": map[string]string{"1": userID}}), bot.Invocation{Place: alone, Asker: manager, Command: "topics", Args: map[string]string{}}, ""},
-		{"between two people", raw(2, chat("topics"), map[string]any{"guild_id": nil, "member": nil, "context": 2, "user": user, "authorizing_integration_owners": map[string]string{"1": userID}}), bot.Invocation{Place: alone, Asker: bot.Person{ID: userID, Name: "ada", Manages: true}, Command: "topics", Args: map[string]string{}}, ""},
+		{"between two people", raw(2, chat("topics"), map[string]any{"guild_id": nil, "member": nil, "context": 2, "user": user, "authorizing_integration_owners": map[string]string{"1": userID}}), bot.Invocation{Place: alone, Asker: bot.Person{ID: userID, Name: "ada", Manages: true, Direct: direct}, Command: "topics", Args: map[string]string{}}, ""},
 		{"button", raw(3, map[string]any{"custom_id": "c:why w7k3m9q2xd", "component_type": 2}, nil), bot.Invocation{Place: place, Asker: ada, Command: "why", Args: map[string]string{"work": "w7k3m9q2xd"}}, ""},
 		{"button, repeated", raw(3, map[string]any{"custom_id": "c12:vote w7 value:useful", "component_type": 2}, nil), bot.Invocation{Place: place, Asker: ada, Command: "vote", Args: map[string]string{"work": "w7", "value": "useful"}}, ""},
 		{"menu", raw(3, map[string]any{"custom_id": "s2:", "component_type": 3, "values": []string{"c:subscribe topic:llm"}}, nil), bot.Invocation{Place: place, Asker: ada, Command: "subscribe", Args: map[string]string{"query": "topic:llm"}}, ""},

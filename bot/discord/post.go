@@ -146,11 +146,7 @@ func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.Delive
 	if fail := classify(out, &m); fail != nil {
 		return "", fail
 	}
-	r := receipt(cmp.Or(m.ChannelID, channelID), m.ID)
-	if a.opt.Publish && to.Workspace != "" && channelID == to.Channel {
-		a.publish(ctx, channelID, m.ID)
-	}
-	return r, nil
+	return receipt(cmp.Or(m.ChannelID, channelID), m.ID), nil
 }
 
 // A posted message is what is read of Discord's answer.
@@ -227,6 +223,7 @@ const (
 	codeEditLimit       = 30046 // of a message that is older than an hour
 	codeActiveThreads   = 160006
 	codeResourceLimited = 40062
+	codePublished       = 40033
 	codeTagRequired     = 40067
 	codeMissingAccess   = 50001
 	codeDMClosed        = 50007
@@ -305,18 +302,40 @@ func refusalWords(status, code int) string {
 	return "Discord refused the message."
 }
 
-// publish shows a message of an announcement channel in the channels that follow it.
-// Whether it worked changes nothing for the post: ten an hour are let through.
+// Of an announcement channel so many messages are let through in so long.
+// https://github.com/discord/discord-api-docs/issues/2258
+const (
+	maxPublished    = 10
+	publishedWithin = time.Hour
+)
+
+// Cap implements bot.Publisher.
+func (a *Adapter) Cap() (most int, per time.Duration) { return maxPublished, publishedWithin }
+
+// Publish implements bot.Publisher: it shows a message of an announcement channel in
+// the channels that follow it.
 // https://discord.com/developers/docs/resources/message#crosspost-message
-func (a *Adapter) publish(ctx context.Context, channelID, messageID string) {
-	if a.learn(ctx, channelID); a.kind(channelID) != channelAnnouncement {
-		return
+func (a *Adapter) Publish(ctx context.Context, _ digest.Destination, r bot.Receipt) error {
+	channelID, messageID, ok := readReceipt(r)
+	if !ok {
+		return &bot.PostError{Fate: bot.FateDead, Say: "The message cannot be found.", Err: fmt.Errorf("receipt %q", r)}
+	}
+	if a.learn(ctx, channelID); a.isKnown(channelID) && a.kind(channelID) != channelAnnouncement {
+		return &bot.PostError{Fate: bot.FateDead, Say: "Only messages of announcement channels can be published."}
 	}
 	route := "/channels/" + channelID + "/messages/"
 	out := a.do(ctx, call{method: http.MethodPost, path: route + messageID + "/crosspost", bucket: route + "crosspost"})
-	if !out.ok() {
-		a.log.Warn("publishing a post", "channel", channelID, "error", out.failure())
+	if e, _ := out.refusal(); e.Code == codePublished {
+		return nil
 	}
+	var m posted
+	if fail := classify(out, &m); fail != nil {
+		if e, _ := out.refusal(); fail.Fate == bot.FateDead && e.Code == codeMissingPerms {
+			fail.Say = "Seedcorn may not publish here. It needs Send Messages in the channel."
+		}
+		return fail
+	}
+	return nil
 }
 
 // Kinds of channels.
@@ -366,6 +385,13 @@ func (a *Adapter) kind(channelID string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.kinds[channelID].Type
+}
+
+func (a *Adapter) isKnown(channelID string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, ok := a.kinds[channelID]
+	return ok
 }
 
 func (a *Adapter) isForum(channelID string) bool {

@@ -486,17 +486,65 @@ func TestPostForum(t *testing.T) {
 func TestPublish(t *testing.T) {
 	f := newFake(t)
 	f.kinds[chanID] = map[string]any{"id": chanID, "type": channelAnnouncement}
-	a := f.adapter(t, Options{Publish: true})
-	part := onePart(t, a)
-	for i := range 2 {
-		to := here
-		to.Channel = chanID[:len(chanID)-1] + fmt.Sprint(1+i) // the second is a plain one
-		if _, err := a.Post(t.Context(), to, bot.DeliveryID(fmt.Sprint(i)), part, ""); err != nil {
-			t.Fatal(err)
-		}
+	a := f.adapter(t, Options{})
+	r, err := a.Post(t.Context(), here, "d1", onePart(t, a), "")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if n := f.count(http.MethodPost, "/crosspost"); n != 1 {
-		t.Errorf("published %d times, want once", n)
+	if n := f.count(http.MethodPost, "/crosspost"); n != 0 {
+		t.Fatal("published without being asked to")
+	}
+	if err := a.Publish(t.Context(), here, r); err != nil {
+		t.Fatal(err)
+	}
+	plain := here
+	plain.Channel = chanID[:len(chanID)-1] + "2"
+	for _, tt := range []struct {
+		name         string
+		to           digest.Destination
+		receipt      bot.Receipt
+		status, code int
+		body         string // in place of status and code
+		fate         bot.Fate
+		after        time.Duration
+		say          string
+	}{
+		{"published already", here, r, 400, codePublished, "", "", 0, ""},
+		{"the hour is used up", here, r, 429, 0, `{"message":"You are being rate limited.","retry_after":1800.5,"global":false}`, bot.FateRetry, 1800500 * time.Millisecond, "wait"},
+		{"deleted", here, r, 404, codeUnknownMessage, "", bot.FateDead, 0, "deleted"},
+		{"not allowed", here, r, 403, codeMissingPerms, "", bot.FateDead, 0, "may not publish"},
+		{"an error of its own", here, r, 500, 0, "", bot.FateUnsure, 0, "of its own"},
+		{"a plain channel", plain, receipt(plain.Channel, "1"), 0, 0, "", bot.FateDead, 0, "Only messages of announcement channels"},
+		{"no receipt", here, "x", 0, 0, "", bot.FateDead, 0, "cannot be found"},
+	} {
+		a := f.adapter(t, Options{})
+		f.hook = func(w http.ResponseWriter, r *http.Request, _ func() []byte) bool {
+			if !strings.HasSuffix(r.URL.Path, "/crosspost") || tt.status == 0 {
+				return false
+			}
+			if tt.body != "" {
+				w.WriteHeader(tt.status)
+				_, _ = w.Write([]byte(tt.body))
+				return true
+			}
+			refuse(w, tt.status, tt.code, "no")
+			return true
+		}
+		before := f.count(http.MethodPost, "/crosspost")
+		err := a.Publish(t.Context(), tt.to, tt.receipt)
+		if n := f.count(http.MethodPost, "/crosspost") - before; n > 1 || tt.status == 0 && n > 0 {
+			t.Errorf("%s: asked %d times", tt.name, n)
+		}
+		if tt.fate == "" {
+			if err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			continue
+		}
+		var e *bot.PostError
+		if !errors.As(err, &e) || e.Fate != tt.fate || e.After != tt.after || !strings.Contains(e.Say, tt.say) {
+			t.Errorf("%s: %v, want %s after %s …%s…", tt.name, err, tt.fate, tt.after, tt.say)
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ type config struct {
 	DiscordApplication string   `env:"DISCORD_APPLICATION_ID" help:"the application's id; asked of Discord if empty"`
 	DiscordGuilds      []string `env:"DISCORD_GUILDS" help:"ids of servers to register commands in at once, for development; everywhere if empty"`
 	DiscordURL         string   `env:"DISCORD_URL" envDefault:"https://discord.com/api/v10" help:"base URL of Discord's API"`
-	DiscordPublish     bool     `env:"DISCORD_PUBLISH" help:"publish digests in announcement channels (true or false)"`
+	DiscordPublish     bool     `env:"DISCORD_PUBLISH" help:"publish every digest that goes to an announcement channel; without it, those of subscriptions with publish:yes (true or false)"`
 
 	Lookups       bool   `env:"LOOKUPS" envDefault:"true" help:"look up affiliations and licenses that feeds do not carry (true or false)"`
 	Web           string `env:"WEB" envDefault:"loopback" help:"who may read the pages: off, loopback, public, or proxy (whom a reverse proxy names in a header)"`

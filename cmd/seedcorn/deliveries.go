@@ -22,10 +22,18 @@ func (a *app) deliveriesCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				ids := make([]digest.DeliveryID, len(ds))
+				for i, d := range ds {
+					ids[i] = d.ID
+				}
+				published, err := w.db.Publications(ctx, ids)
+				if err != nil {
+					return err
+				}
 				t := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "ID\tSTATE\tTO\tPART\tATTEMPTS\tBEGUN\tWORDS")
 				for _, d := range ds {
-					fmt.Fprintf(t, "%s\t%s\t%s %s\t%d\t%d\t%s\t%s\n", d.ID, d.State, d.To.Platform, d.To.Channel, d.Part, d.Attempt, ago(d.Begun, a.now()), d.Words)
+					fmt.Fprintf(t, "%s\t%s\t%s %s\t%d\t%d\t%s\t%s\n", d.ID, d.State, d.To.Platform, d.To.Channel, d.Part, d.Attempt, ago(d.Begun, a.now()), d.Words+publicationWords(published[d.ID]))
 				}
 				return t.Flush()
 			})

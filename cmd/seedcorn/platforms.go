@@ -70,7 +70,7 @@ func (w *world) discord(router *bot.Router) (*discord.Adapter, error) {
 	}
 	return discord.New(discord.Options{
 		Token: discord.Secret(w.cfg.DiscordToken.reveal()), PublicKey: w.cfg.DiscordPublicKey, ApplicationID: w.cfg.DiscordApplication,
-		Base: w.cfg.DiscordURL, HTTPOnly: w.cfg.DiscordPublicKey != "", Publish: w.cfg.DiscordPublish, Commands: router.Table(), Log: w.log,
+		Base: w.cfg.DiscordURL, HTTPOnly: w.cfg.DiscordPublicKey != "", Commands: router.Table(), Log: w.log,
 		Contact: w.cfg.Contact, Version: buildVersion(),
 	})
 }

@@ -167,6 +167,8 @@ func (a *app) compose(ctx context.Context, w *world, platforms places) {
 func (a *app) deliver(ctx context.Context, w *world, platforms places) {
 	_, err := w.deliveries(a, platforms).Run(ctx)
 	w.note(ctx, "delivering", err)
+	_, err = w.publications(a, platforms).Run(ctx)
+	w.note(ctx, "publishing", err)
 }
 
 // editions ties composing to the store and the platforms.

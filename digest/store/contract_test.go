@@ -250,7 +250,8 @@ func TestDigests(t *testing.T) {
 			Owner: "ada", Created: t0.Add(-week), Cursor: t0.Add(-week), Next: t0,
 		}
 		paused := sub
-		paused.ID, paused.PausedUntil = "s2", t0.Add(time.Hour)
+		paused.ID, paused.PausedUntil, paused.Publish = "s2", t0.Add(time.Hour), true
+		paused.Asked = digest.Destination{Platform: "terminal", Workspace: "w", Channel: "where ada asked"}
 		for _, s := range []digest.Subscription{sub, paused} {
 			if err := db.PutSubscription(ctx, s); err != nil {
 				t.Fatal(err)
