@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -202,6 +203,10 @@ func (a *app) diagnose(ctx context.Context, w *world) []finding {
 	}
 	stats, err := w.db.Stats(ctx)
 	add("database", err, fmt.Sprintf("%s: %d sources, %d works of %d entries, %d subscriptions, %d digests", w.db.Engine(), stats.Sources, stats.Works, stats.Items, stats.Subscriptions, stats.Digests), storeHint(err))
+	if at, err := w.db.MovedAway(ctx); err != nil || !at.IsZero() {
+		add("moved", cmp.Or(err, fmt.Errorf("everything here was moved to another database on %s", at.Format("2 Jan 2006 15:04 MST"))), "",
+			"let "+prefix+"DATABASE_URL name that one; a seedcorn on each of the two would say everything twice")
+	}
 	health, err := w.sourceHealth(ctx)
 	looked, broken := 0, 0
 	for _, h := range health {

@@ -190,6 +190,7 @@ func TestReadmeCommands(t *testing.T) {
 		"v2.8-2026-06-02-ror-data.zip", dump,
 		"feeds.opml", opml,
 		"/backups/seedcorn.db", filepath.Join(dir, "copy.db"),
+		"postgres://seedcorn@db.internal/seedcorn", "sqlite:"+filepath.Join(dir, "moved.db"),
 	)
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -236,7 +237,7 @@ func TestReadmeCommands(t *testing.T) {
 			ran[words[0]]++
 		}
 	}
-	for _, c := range []string{"demo", "pull", "digest", "search", "why", "balance", "lookup", "sources", "labs", "licenses", "correct", "split", "retag", "tag", "serve", "subscriptions", "deliveries", "workspaces", "manifest", "doctor", "health", "backup"} {
+	for _, c := range []string{"demo", "pull", "digest", "search", "why", "balance", "lookup", "sources", "labs", "licenses", "correct", "split", "retag", "tag", "serve", "subscriptions", "deliveries", "workspaces", "manifest", "doctor", "health", "backup", "move"} {
 		if ran[c] == 0 {
 			t.Errorf("the README does not show %q", c)
 		}

@@ -58,6 +58,11 @@ func (a *app) serve(ctx context.Context, w *world) error {
 	if err := w.seedSubscription(ctx, a.now()); err != nil {
 		return err
 	}
+	if at, err := w.db.MovedAway(ctx); err != nil {
+		return err
+	} else if !at.IsZero() {
+		w.log.Warn("this database was moved to another one: a seedcorn on that one says everything, too", "since", at)
+	}
 	listener, err := net.Listen("tcp", w.cfg.Listen)
 	if err != nil {
 		return hinted(fmt.Errorf("listening on %s: %w", w.cfg.Listen, err), "another seedcorn may be running; "+prefix+"LISTEN chooses another address")

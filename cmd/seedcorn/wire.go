@@ -300,18 +300,29 @@ func (w *world) parse(ctx context.Context, text string, now time.Time) (query.Qu
 // meter shows how far long work is: a bar where stderr is a terminal, a plain
 // line now and then elsewhere. Its step must be called from one goroutine.
 func (a *app) meter(total int, what string) (step func(note string), done func()) {
+	n := 0
+	set, done := a.gauge(total, what)
+	return func(note string) {
+		n++
+		set(n, note)
+	}, done
+}
+
+// gauge is a meter that is told how much is done.
+func (a *app) gauge(total int, what string) (set func(n int, note string), done func()) {
 	if isTerminal(a.errs) {
 		bar := progressbar.NewOptions(total,
 			progressbar.OptionSetWriter(a.errs), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
 			progressbar.OptionSetWidth(30), progressbar.OptionThrottle(65*time.Millisecond), progressbar.OptionClearOnFinish())
-		return func(note string) {
-			bar.Describe(fmt.Sprintf("%s %-28.28s", what, note))
-			_ = bar.Add(1) // a bar that cannot be drawn stops no work
+		return func(n int, note string) {
+			if note != "" {
+				bar.Describe(fmt.Sprintf("%s %-28.28s", what, note))
+			}
+			_ = bar.Set(n) // a bar that cannot be drawn stops no work
 		}, func() { _ = bar.Finish() }
 	}
-	n, last := 0, time.Now()
-	return func(string) {
-		n++
+	last := time.Now()
+	return func(n int, _ string) {
 		if time.Since(last) >= 10*time.Second {
 			last = time.Now()
 			fmt.Fprintf(a.errs, "%s %d of %d\n", what, n, total)

@@ -52,8 +52,8 @@ func BenchmarkIngest(b *testing.B) {
 	}
 }
 
-// filled opens a database of -works works.
-func filled(b *testing.B, p place) *DB {
+// kept is where -keep says that a place is.
+func kept(b *testing.B, p place) place {
 	b.Helper()
 	if *benchKeep != "" && p.name == "sqlite" {
 		if err := os.MkdirAll(*benchKeep, 0o700); err != nil {
@@ -61,7 +61,13 @@ func filled(b *testing.B, p place) *DB {
 		}
 		p.location = fmt.Sprintf("sqlite:%s/works-%d.db", *benchKeep, *benchWorks)
 	}
-	db := p.open(b)
+	return p
+}
+
+// filled opens a database of -works works.
+func filled(b *testing.B, p place) *DB {
+	b.Helper()
+	db := kept(b, p).open(b)
 	n, err := db.CountItems(b.Context())
 	if err != nil {
 		b.Fatal(err)

@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -32,6 +32,15 @@ type engine interface {
 	// index and unindex write and remove search entries.
 	index(ctx context.Context, t *tx, entries []indexed) error
 	unindex(ctx context.Context, t *tx, ids []int64) error
+	unindexAll(ctx context.Context, t *tx) error
+	// tables describes the schema.
+	tables(ctx context.Context, q querier) ([]table, error)
+	// What moving needs: whether nobody else has the database open, which one it is,
+	// how to see one state of it, and what is to be done once it is full.
+	alone(ctx context.Context, db *DB) error
+	whereabouts(ctx context.Context, db *DB) (string, error)
+	snapshot() *sql.TxOptions
+	settle(ctx context.Context, db *DB) error
 }
 
 // An indexed is a work's entry in the index.

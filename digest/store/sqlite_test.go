@@ -398,3 +398,26 @@ func TestBatchIsOneSegment(t *testing.T) {
 		}
 	}
 }
+
+// Who opened the file for itself has it for itself, and finds out who has not closed
+// it, even if they do nothing.
+func TestExclusively(t *testing.T) {
+	p := sqlitePlace(t)
+	idle := p.open(t)
+	if _, err := Open(t.Context(), p.location, Exclusively()); !errors.Is(err, ErrBusy) {
+		t.Errorf("beside one that does nothing: %v", err)
+	}
+	idle.Close()
+	alone := p.open(t, Exclusively())
+	for _, opts := range [][]Option{{Exclusively()}, {WithBusyTimeout(50 * time.Millisecond)}} {
+		if db, err := Open(t.Context(), p.location, opts...); !errors.Is(err, ErrBusy) {
+			t.Errorf("beside one that has it for itself: %v", err)
+			db.Close()
+		}
+	}
+	if err := alone.SetMeta(t.Context(), "x", "y"); err != nil {
+		t.Error(err)
+	}
+	alone.Close()
+	p.open(t)
+}

@@ -33,6 +33,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib" // also the driver "pgx"
 )
 
 // A DB is an open database. Its methods may be called from several goroutines.
@@ -53,6 +57,8 @@ type DB struct {
 	path   string  // of the SQLite file; "" in memory and on PostgreSQL
 	dsn    string  // of the SQLite file, for a connection besides the pools
 
+	exclusive bool // no other process can have the SQLite file open
+
 	stmts sync.Map // text -> *sql.Stmt on read
 	gates sync.Map // name -> chan struct{}: who of this process is next
 }
@@ -61,8 +67,9 @@ type DB struct {
 type Option func(*options)
 
 type options struct {
-	pragmas []string
-	busy    time.Duration
+	pragmas   []string
+	busy      time.Duration
+	exclusive bool
 }
 
 // WithPragma adds a pragma such as "max_page_count(500)" to every SQLite
@@ -72,6 +79,13 @@ func WithPragma(p string) Option { return func(o *options) { o.pragmas = append(
 // WithBusyTimeout says how long a writer waits for another process to finish with
 // the SQLite file before it gives up with [ErrBusy]. The default is ten seconds.
 func WithBusyTimeout(d time.Duration) Option { return func(o *options) { o.busy = d } }
+
+// Exclusively keeps every other process away from the SQLite file until it is closed
+// (https://www.sqlite.org/pragma.html#pragma_locking_mode). One that has it open is
+// found by [ErrBusy]. PostgreSQL ignores it.
+func Exclusively() Option {
+	return func(o *options) { o.exclusive, o.busy = true, 500*time.Millisecond }
+}
 
 // Open opens the database at location and brings its schema up to date.
 //
@@ -103,6 +117,13 @@ func Open(ctx context.Context, location string, opts ...Option) (*DB, error) {
 	if err := db.migrate(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	if db.exclusive {
+		// The file is taken when it is first written to, and kept from then on.
+		if err := db.update(ctx, "opening the database", func(*tx) error { return nil }); err != nil {
+			db.Close()
+			return nil, err
+		}
 	}
 	return db, nil
 }
@@ -143,16 +164,23 @@ func openSQLite(ctx context.Context, path string, o options) (*DB, error) {
 	}
 	// The writer's cache holds the upper levels of every tree that a batch touches;
 	// a longer write-ahead log is checkpointed less often in a cold pull.
-	write, err := sql.Open("sqlite", dsn("cache_size(-24000)", "wal_autocheckpoint(2000)"))
+	own := []string{"cache_size(-24000)", "wal_autocheckpoint(2000)"}
+	if o.exclusive {
+		own = append(own, "locking_mode(EXCLUSIVE)")
+	}
+	write, err := sql.Open("sqlite", dsn(own...))
 	if err != nil {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
 	write.SetConnMaxIdleTime(0)
 	db := &DB{engine: sqlite{}, write: write, read: write, path: path, dsn: dsn()}
-	if memory {
+	switch {
+	case memory:
 		db.path = ""
-	} else {
+	case o.exclusive:
+		db.exclusive = true // a second connection would be kept away, too
+	default:
 		// The writer first: it makes the file and turns the log on.
 		if err := write.PingContext(ctx); err != nil {
 			write.Close()
@@ -174,10 +202,16 @@ func openSQLite(ctx context.Context, path string, o options) (*DB, error) {
 }
 
 func openPostgres(ctx context.Context, location string) (*DB, error) {
-	pool, err := sql.Open("pgx", location)
+	config, err := pgx.ParseConfig(location)
 	if err != nil {
 		return nil, errors.New("the postgres:// location can't be read; its user, password and options must be percent-encoded")
 	}
+	// Who looks at the server's activity sees us, and we one another: see alone.
+	name := appName(rand.Text())
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "SELECT set_config('application_name', $1 || COALESCE(current_schema(), ''), false)", name)
+		return err
+	}))
 	pool.SetMaxOpenConns(16)
 	pool.SetMaxIdleConns(8)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -187,6 +221,10 @@ func openPostgres(ctx context.Context, location string) (*DB, error) {
 	}
 	return &DB{engine: postgres{}, write: pool, read: pool}, nil
 }
+
+// appName is what our connections to PostgreSQL are called, in front of the schema's
+// name.
+func appName(random string) string { return fmt.Sprintf("seedcorn %-8.8s ", random) }
 
 // Close closes the database. Nothing written before is lost.
 func (db *DB) Close() error {
