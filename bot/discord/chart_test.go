@@ -2,12 +2,14 @@ package discord
 
 import (
 	"bytes"
+	"errors"
 	"image/png"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
 
+	"seedcorn/bot"
 	"seedcorn/bot/message"
 )
 
@@ -71,6 +73,53 @@ func TestPicture(t *testing.T) {
 	check(t, parts[0].Payload)
 	if strings.Contains(string(parts[0].Payload), "files") {
 		t.Error("a picture of 41 bars")
+	}
+}
+
+// Where files may not be attached, the digest goes out without its picture, once, and
+// is found like any other.
+func TestPictureNotAllowed(t *testing.T) {
+	f := newFake(t)
+	a := f.adapter(t, Options{Pictures: true})
+	chart := message.Chart{Title: "", Alt: "Works: China 3.", Bars: []message.Bar{{Label: "China", Values: []float64{3}}}}
+	parts, err := a.Render(message.Document{Blocks: []message.Block{chart, message.Rule{}, message.Paragraph{Text: message.Plain("that was all")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.hook = func(w http.ResponseWriter, r *http.Request, _ func() []byte) bool {
+		if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
+			refuse(w, 403, codeMissingPerms, "Missing Permissions")
+			return true
+		}
+		return false
+	}
+	if _, err := a.Post(t.Context(), here, "d1", parts[0], ""); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.count(http.MethodPost, "/messages"); n != 2 {
+		t.Errorf("%d requests, want one with the picture and one without", n)
+	}
+	body := f.last(t, http.MethodPost, "/messages").body
+	check(t, body)
+	if text := string(body); strings.Contains(text, "attachment") || !strings.Contains(text, "Works: China 3.") || !strings.Contains(text, `"nonce":"d1"`) {
+		t.Errorf("sent %s", text)
+	}
+	f.mu.Lock()
+	for _, m := range f.messages[chanID] {
+		delete(m, "nonce") // which a message that is read back need not carry
+	}
+	f.mu.Unlock()
+	if _, ok, err := a.Find(t.Context(), here, "d1", f.began); !ok || err != nil {
+		t.Errorf("it is not found: %v", err)
+	}
+	// A permission that is missing for all of it is told as ever.
+	f.hook = func(w http.ResponseWriter, _ *http.Request, _ func() []byte) bool {
+		refuse(w, 403, codeMissingPerms, "Missing Permissions")
+		return true
+	}
+	var e *bot.PostError
+	if _, err := a.Post(t.Context(), here, "d2", parts[0], ""); !errors.As(err, &e) || e.Fate != bot.FateDead || !strings.Contains(e.Say, "may not post") {
+		t.Errorf("%v", err)
 	}
 }
 

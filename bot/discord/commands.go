@@ -346,9 +346,10 @@ func canonical(rs []registration) ([]byte, error) {
 
 // A Permission is one that the bot asks for in a server.
 type Permission struct {
-	Name string
-	Why  string
-	bit  int64
+	Name    string
+	Why     string
+	Without string // what does not work where it is denied
+	bit     int64
 }
 
 // Permissions are the least that Seedcorn needs, with or without
@@ -356,33 +357,43 @@ type Permission struct {
 // https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
 func Permissions(pictures bool) []Permission {
 	ps := []Permission{
-		{"View Channels", "to see the channel that a digest goes to", 1 << 10},
-		{"Send Messages", "to post digests, and to publish them in announcement channels", 1 << 11},
-		{"Send Messages in Threads", "to post in threads and forums", 1 << 38},
-		{"Read Message History", "to see whether a digest arrived before it is posted again, and to reply to its first part", 1 << 16},
+		{"View Channels", "to see the channel that a digest goes to", "no digest there", 1 << 10},
+		{"Send Messages", "to post digests, and to publish them in announcement channels", "no digest there", 1 << 11},
+		{"Send Messages in Threads", "to post in threads and forums", "no digest in threads and forums", 1 << 38},
+		{"Read Message History", "to see whether a digest arrived when Discord did not say, and to reply to its first part", "an uncertain digest is posted once more, marked (resent)", 1 << 16},
 	}
 	if pictures {
-		ps = append(ps, Permission{"Attach Files", "to attach charts as pictures", 1 << 15})
+		ps = append(ps, Permission{"Attach Files", "to attach charts as pictures", "charts are told in words alone", 1 << 15})
 	}
 	return ps
 }
+
+// A Scope is what an install link asks for.
+// https://discord.com/developers/docs/topics/oauth2#shared-resources-oauth2-scopes
+type Scope struct{ Name, Why string }
 
 // An Install is what is needed to add Seedcorn to Discord.
 type Install struct {
 	Server      string // link that adds it to a server
 	Person      string // link that adds it to a person's own account
-	Scopes      []string
+	Scopes      []Scope
 	Permissions []Permission
 }
 
 // Manifest is how to install the application. An empty id leaves its name in the
-// links, to be filled in.
+// links, to be filled in; the error is for one that is none.
 // https://discord.com/developers/docs/topics/oauth2#bot-authorization-flow
-func Manifest(applicationID string, pictures bool) Install {
+func Manifest(applicationID string, pictures bool) (Install, error) {
+	if applicationID != "" && !isSnowflake(applicationID) {
+		return Install{}, fmt.Errorf("%q is not an application id, which is a number of some 18 digits", cut(applicationID, 40))
+	}
 	if applicationID == "" {
 		applicationID = "APPLICATION_ID"
 	}
-	in := Install{Scopes: []string{"bot", "applications.commands"}, Permissions: Permissions(pictures)}
+	in := Install{Permissions: Permissions(pictures), Scopes: []Scope{
+		{"bot", "to be a member of the server, with the permissions below and no others"},
+		{"applications.commands", "to offer /" + chatCommand + ", /" + manageCommand + " and “" + messageCommand + "”"},
+	}}
 	var bits int64
 	for _, p := range in.Permissions {
 		bits |= p.bit
@@ -390,5 +401,5 @@ func Manifest(applicationID string, pictures bool) Install {
 	link := "https://discord.com/oauth2/authorize?client_id=" + applicationID
 	in.Server = link + "&integration_type=0&permissions=" + strconv.FormatInt(bits, 10) + "&scope=bot+applications.commands"
 	in.Person = link + "&integration_type=1&scope=applications.commands"
-	return in
+	return in, nil
 }

@@ -183,25 +183,36 @@ func TestRegister(t *testing.T) {
 }
 
 func TestManifest(t *testing.T) {
-	in := Manifest(appID, false)
+	manifest := func(id string, pictures bool) Install {
+		t.Helper()
+		in, err := Manifest(id, pictures)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return in
+	}
+	in := manifest(appID, false)
 	want := "https://discord.com/oauth2/authorize?client_id=" + appID + "&integration_type=0&permissions=274877975552&scope=bot+applications.commands"
 	if in.Server != want {
 		t.Errorf("server link %s, want %s", in.Server, want)
 	}
 	var bits int64
 	for _, p := range in.Permissions {
-		if p.Name == "" || p.Why == "" || p.bit == 0 || bits&p.bit != 0 {
+		if p.Name == "" || p.Why == "" || p.Without == "" || p.bit == 0 || bits&p.bit != 0 {
 			t.Errorf("permission %+v", p)
 		}
 		bits |= p.bit
 	}
-	if n := len(Manifest(appID, true).Permissions); n != len(in.Permissions)+1 {
+	if n := len(manifest(appID, true).Permissions); n != len(in.Permissions)+1 {
 		t.Errorf("%d permissions with pictures", n)
 	}
 	if bits&permAdministrator != 0 {
 		t.Error("asks to be an administrator")
 	}
-	if in := Manifest("", false); !strings.Contains(in.Server, "APPLICATION_ID") {
+	if _, err := Manifest("&scope=identify", false); err == nil {
+		t.Error("what is no id goes into the links")
+	}
+	if in := manifest("", false); !strings.Contains(in.Server, "APPLICATION_ID") {
 		t.Error(in.Server)
 	}
 }

@@ -28,8 +28,11 @@
 // a notification, is made up for by the heading, which is the first text of a
 // digest and thus the line that a notification shows.
 //
-// A chart is bars of text, one line for each: they follow the reader's theme, can be
-// copied and need no permission. [Options.Pictures] attaches a PNG instead.
+// A chart of a digest is a PNG with a description: colors and lengths are seen at a
+// glance, which five shades of a text's gray are not, and what it says stands below in
+// words, for those who do not see it. Where the permission to attach files is missing,
+// the words go out alone. In answers, and without [Options.Pictures], a chart is bars of
+// text.
 //
 // # Said once
 //
@@ -119,7 +122,7 @@ type Options struct {
 	// [Adapter.Handler].
 	HTTPOnly bool
 	// Pictures makes the charts of digests attached PNGs with alternative text, which
-	// need the permission Attach Files. Without it they are bars of text.
+	// need the permission Attach Files. Otherwise they are bars of text.
 	Pictures bool
 	// Translations are names and descriptions of commands in other languages: by
 	// locale (https://discord.com/developers/docs/reference#locales), then by the

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,6 +75,11 @@ func addressed(part bot.Part, id bot.DeliveryID, below string) (map[string]json.
 	if err := json.Unmarshal(body["components"], &components); err != nil {
 		return nil, nil, fmt.Errorf("reading the part's components: %w", err)
 	}
+	if strings.HasPrefix(part.Summary, digest.Resend) {
+		if err := resent(components); err != nil {
+			return nil, nil, err
+		}
+	}
 	for i, mark := range marks(id) {
 		if i < len(components) {
 			components[i]["id"] = json.RawMessage(strconv.Itoa(mark))
@@ -92,6 +98,36 @@ func addressed(part bot.Part, id bot.DeliveryID, below string) (map[string]json.
 	return body, files, err
 }
 
+// resent tells readers, below the first text, that the message may stand there twice;
+// a message without room for it goes out as it is.
+func resent(components []map[string]json.RawMessage) error {
+	const note = "\n-# " + digest.Resend
+	total, at := size(note), -1
+	for i, raw := range components {
+		b, err := encode(raw)
+		if err != nil {
+			return err
+		}
+		var c component
+		if err := json.Unmarshal(b, &c); err != nil {
+			return fmt.Errorf("reading the part's components: %w", err)
+		}
+		if total += c.text(); at < 0 && c.Type == typeText {
+			at = i
+		}
+	}
+	if at < 0 || total > maxText {
+		return nil
+	}
+	var text string
+	if err := json.Unmarshal(components[at]["content"], &text); err != nil {
+		return fmt.Errorf("reading the part's components: %w", err)
+	}
+	b, err := encode(text + note)
+	components[at]["content"] = b
+	return err
+}
+
 // unpack is a part's payload with its files taken out.
 func unpack(part bot.Part) (body map[string]json.RawMessage, files []file, err error) {
 	if err := json.Unmarshal(part.Payload, &body); err != nil {
@@ -104,6 +140,45 @@ func unpack(part bot.Part) (body map[string]json.RawMessage, files []file, err e
 		}
 	}
 	return body, files, nil
+}
+
+// withFiles makes a call whose message has files. Refused for want of a permission,
+// which may be that to attach files, it is made once more without them: what pictures
+// show is told in words, too. message is the message in the call's body.
+func (a *Adapter) withFiles(ctx context.Context, c call, message map[string]json.RawMessage) (outcome, error) {
+	out := a.do(ctx, c)
+	if e, _ := out.refusal(); len(c.files) == 0 || out.status != http.StatusForbidden || e.Code != codeMissingPerms {
+		return out, nil
+	}
+	var components []map[string]json.RawMessage
+	if err := json.Unmarshal(message["components"], &components); err != nil {
+		return outcome{}, fmt.Errorf("reading the part's components: %w", err)
+	}
+	var marked []json.RawMessage // which the first of those that are kept carry on
+	for _, c := range components {
+		if c["id"] != nil {
+			marked = append(marked, c["id"])
+		}
+	}
+	kept := slices.DeleteFunc(components, func(c map[string]json.RawMessage) bool { return string(c["type"]) == strconv.Itoa(typeGallery) })
+	if len(kept) == 0 {
+		return out, nil // nothing but pictures
+	}
+	for i := range min(len(marked), len(kept)) {
+		kept[i]["id"] = marked[i]
+	}
+	b, err := encode(kept)
+	if err != nil {
+		return outcome{}, err
+	}
+	message["components"] = b
+	delete(message, "attachments")
+	c.files = nil
+	without := a.do(ctx, c)
+	if without.ok() {
+		a.log.Warn("a chart was left out: the permission Attach Files is missing", "path", a.public(c))
+	}
+	return without, nil
 }
 
 // Post implements bot.Platform. A destination's channel is a channel's or thread's
@@ -135,7 +210,10 @@ func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.Delive
 		return "", &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
 	}
 	route := "/channels/" + channelID + "/messages"
-	out := a.do(ctx, call{method: http.MethodPost, path: route, bucket: route, body: body, files: files})
+	out, err := a.withFiles(ctx, call{method: http.MethodPost, path: route, bucket: route, body: body, files: files}, body)
+	if err != nil {
+		return "", &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
+	}
 	if e, _ := out.refusal(); out.status == http.StatusBadRequest && e.Code == codeNotText && first == "" {
 		// Not a channel that messages go to: perhaps a forum.
 		if a.learn(ctx, channelID); a.isForum(channelID) {
@@ -167,7 +245,10 @@ func (a *Adapter) Edit(ctx context.Context, r bot.Receipt, part bot.Part) error 
 		return &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
 	}
 	route := "/channels/" + channelID + "/messages/"
-	out := a.do(ctx, call{method: http.MethodPatch, path: route + messageID, bucket: route, body: body, files: files})
+	out, err := a.withFiles(ctx, call{method: http.MethodPatch, path: route + messageID, bucket: route, body: body, files: files}, body)
+	if err != nil {
+		return &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
+	}
 	var m posted
 	if fail := classify(out, &m); fail != nil {
 		return fail
@@ -421,7 +502,10 @@ func (a *Adapter) postInForum(ctx context.Context, to digest.Destination, channe
 		thread["applied_tags"] = chosen
 	}
 	route := "/channels/" + channelID + "/threads"
-	out := a.do(ctx, call{method: http.MethodPost, path: route, bucket: route, body: thread, files: files})
+	out, err := a.withFiles(ctx, call{method: http.MethodPost, path: route, bucket: route, body: thread, files: files}, body)
+	if err != nil {
+		return "", &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
+	}
 	var m posted
 	if fail := classify(out, &m); fail != nil {
 		return "", fail

@@ -483,6 +483,34 @@ func TestPostForum(t *testing.T) {
 	}
 }
 
+// A digest that may stand there twice says so, where there is room.
+func TestPostResent(t *testing.T) {
+	f := newFake(t)
+	a := f.adapter(t, Options{})
+	for _, tt := range []struct {
+		name, summary, text string
+		want                bool
+	}{
+		{"again", digest.Resend + " This week", "Nothing new.", true},
+		{"for the first time", "This week", "Nothing new.", false},
+		{"without room", digest.Resend + " This week", strings.Repeat("x", maxText-9), false},
+	} {
+		parts, err := a.Render(message.Document{Blocks: []message.Block{message.Paragraph{Text: message.Plain(tt.text)}}})
+		if err != nil || len(parts) != 1 {
+			t.Fatalf("%d parts, %v", len(parts), err)
+		}
+		parts[0].Summary = tt.summary
+		if _, err := a.Post(t.Context(), here, bot.DeliveryID(tt.name), parts[0], ""); err != nil {
+			t.Fatal(err)
+		}
+		body := f.last(t, http.MethodPost, "/messages").body
+		check(t, body)
+		if got := strings.Contains(string(body), `-# (resent)`); got != tt.want {
+			t.Errorf("%s: says so: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestPublish(t *testing.T) {
 	f := newFake(t)
 	f.kinds[chanID] = map[string]any{"id": chanID, "type": channelAnnouncement}

@@ -64,6 +64,7 @@ type config struct {
 	DiscordApplication string   `env:"DISCORD_APPLICATION_ID" help:"the application's id; asked of Discord if empty"`
 	DiscordGuilds      []string `env:"DISCORD_GUILDS" help:"ids of servers to register commands in at once, for development; everywhere if empty"`
 	DiscordURL         string   `env:"DISCORD_URL" envDefault:"https://discord.com/api/v10" help:"base URL of Discord's API"`
+	DiscordCharts      string   `env:"DISCORD_CHARTS" envDefault:"picture" help:"how digests show charts: picture, which needs the permission Attach Files, or text"`
 	DiscordPublish     bool     `env:"DISCORD_PUBLISH" help:"publish every digest that goes to an announcement channel; without it, those of subscriptions with publish:yes (true or false)"`
 
 	Lookups       bool   `env:"LOOKUPS" envDefault:"true" help:"look up affiliations and licenses that feeds do not carry (true or false)"`
@@ -193,6 +194,9 @@ func (c *config) check() (faults []error) {
 		if c.SlackAppToken == "" && c.SlackSigningSecret == "" {
 			fault("without %sSLACK_APP_TOKEN or %sSLACK_SIGNING_SECRET nobody can ask anything", prefix, prefix)
 		}
+	}
+	if c.DiscordCharts != "picture" && c.DiscordCharts != "text" {
+		faults = append(faults, fmt.Errorf("%sDISCORD_CHARTS: %q is neither picture nor text", prefix, c.DiscordCharts))
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		faults = append(faults, fmt.Errorf("%sZONE: %q is not an IANA time zone such as Europe/Paris", prefix, c.Zone))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,7 +73,7 @@ func (w *world) discord(router *bot.Router) (*discord.Adapter, error) {
 	return discord.New(discord.Options{
 		Token: discord.Secret(w.cfg.DiscordToken.reveal()), PublicKey: w.cfg.DiscordPublicKey, ApplicationID: w.cfg.DiscordApplication,
 		Base: w.cfg.DiscordURL, HTTPOnly: w.cfg.DiscordPublicKey != "", Commands: router.Table(), Log: w.log,
-		Contact: w.cfg.Contact, Version: buildVersion(),
+		Contact: w.cfg.Contact, Version: buildVersion(), Pictures: w.cfg.DiscordCharts == "picture",
 	})
 }
 
@@ -139,21 +140,49 @@ func (a *app) manifestCommand() *cobra.Command {
 	forSlack.Flags().StringVar(&opt.URL, "url", "", "public address for requests; without it the app uses Socket Mode")
 	forSlack.Flags().BoolVar(&opt.OAuth, "install", false, "for many workspaces: with the address at which they install it, which needs --url")
 	forSlack.Flags().BoolVar(&opt.Unfurl, "unfurl", false, "also say what we know below links")
+	pictures := true
 	forDiscord := &cobra.Command{
-		Use: "discord [APPLICATION-ID]", Short: "the invite links with the least permissions, and what each is for", Args: cobra.MaximumNArgs(1),
+		Use: "discord [APPLICATION-ID]", Short: "how to set up the bot: the invite links with the least permissions, and what each is for", Args: cobra.MaximumNArgs(1),
+		Example: "  seedcorn manifest discord 123456789012345678",
 		RunE: func(_ *cobra.Command, args []string) error {
 			id := ""
 			if len(args) > 0 {
 				id = args[0]
 			}
-			in := discord.Manifest(id, false)
-			fmt.Fprintf(a.out, "Add to a server:\n  %s\n\nAdd to your own account:\n  %s\n\nPermissions:\n", in.Server, in.Person)
-			for _, p := range in.Permissions {
-				fmt.Fprintf(a.out, "  %-26s %s\n", p.Name, p.Why)
+			in, err := discord.Manifest(id, pictures)
+			if err != nil {
+				return usagef("it is on the application's General Information page", "%v", err)
 			}
-			return nil
+			fmt.Fprintf(a.out, `1. Make an application at https://discord.com/developers/applications
+   General Information has its Application ID: seedcorn manifest discord ID
+   fills it in below. On the Bot page, Reset Token gives the token; leave the
+   privileged intents off. To let people add it for themselves, tick User Install
+   on the Installation page.
+
+2. Open a link to add it.
+   To a server (you need Manage Server there):
+     %s
+   To your own account (commands everywhere, digests in direct messages):
+     %s
+
+3. Run it:
+     %sDISCORD_TOKEN=… seedcorn doctor     # is the token good, is anything missing?
+     %sDISCORD_TOKEN=… seedcorn serve
+
+`, in.Server, in.Person, prefix, prefix)
+			t := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(t, "SCOPE\tWHAT FOR")
+			for _, s := range in.Scopes {
+				fmt.Fprintf(t, "%s\t%s\n", s.Name, s.Why)
+			}
+			fmt.Fprintln(t, "\nPERMISSION\tWHAT FOR\tWITHOUT IT")
+			for _, p := range in.Permissions {
+				fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, p.Why, p.Without)
+			}
+			return t.Flush()
 		},
 	}
+	forDiscord.Flags().BoolVar(&pictures, "pictures", true, "ask for Attach Files, for charts as pictures")
 	c.AddCommand(forSlack, forDiscord)
 	return c
 }
