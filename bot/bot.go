@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"seedcorn/bot/message"
@@ -174,6 +175,12 @@ type Publisher interface {
 	Publish(ctx context.Context, to digest.Destination, r Receipt) error
 	// Cap is how many messages of one channel may be published in how long.
 	Cap() (most int, per time.Duration)
+}
+
+// A Previewer is a [Platform] that can show in a browser what it would post.
+type Previewer interface {
+	// Preview writes a page with parts of [Platform.Render] on it. It asks nobody.
+	Preview(w io.Writer, parts []Part) error
 }
 
 // ErrCannotLook is returned by [Platform.Find] where reading back is not allowed.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html"
+	"io"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -26,6 +28,19 @@ var tooHard = []byte("too hard")
 type plain struct {
 	name  string
 	fault func(doc *message.Document, text []byte) [][]byte // nil: one part
+	page  string                                            // of its preview, around the text; "" for none
+}
+
+// A shown platform has a preview.
+type shown struct{ plain }
+
+func (s shown) Preview(w io.Writer, parts []bot.Part) error {
+	var text strings.Builder
+	for _, p := range parts {
+		text.WriteString(html.EscapeString(string(p.Payload)))
+	}
+	_, err := fmt.Fprintf(w, s.page, text.String())
+	return err
 }
 
 func (p plain) Name() string { return p.name }
@@ -74,7 +89,12 @@ func faults(p plain, section string) (out string) {
 		if section != "" && s.name != section {
 			continue
 		}
-		s.check(&exam{newPlatform: func() bot.Platform { return p }, Manners: plainly, errorf: func(format string, args ...any) {
+		s.check(&exam{newPlatform: func() bot.Platform {
+			if p.page != "" {
+				return shown{p}
+			}
+			return p
+		}, Manners: plainly, errorf: func(format string, args ...any) {
 			out += fmt.Sprintf(format, args...) + "\n"
 		}})
 	}
@@ -92,6 +112,11 @@ func TestSuiteCatches(t *testing.T) {
 		want    string // a part of what it says
 	}{
 		{name: "all in order", p: plain{name: "plain"}},
+		{name: "all in order, and shown", p: plain{name: "plain", page: "<!doctype html><title>t</title><pre>%s</pre>"}},
+		{name: "a preview of the payload", section: "preview", want: "is not shown", p: plain{name: "plain", page: `<pre class="raw">%s</pre>`}},
+		{name: "a preview that runs", section: "preview", want: "has a <script>", p: plain{name: "plain", page: "<pre>%s</pre><script>1</script>"}},
+		{name: "a preview that gives up", section: "preview", want: "does not know", p: plain{name: "plain", page: `<pre class="block strange">%s</pre>`}},
+		{name: "a preview that leads astray", section: "preview", want: "leads to", p: plain{name: "plain", page: `<pre>%s</pre><a href="javascript:1">x</a>`}},
 		{name: "a loud name", p: plain{name: "Plain Old Terminal"}, section: "name", want: "not short and lower case"},
 		{
 			name: "it clips", section: "never clipped", want: "is not shown",

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
 	"seedcorn/bot"
 	"seedcorn/bot/message"
 	"seedcorn/feeds"
@@ -97,6 +100,16 @@ var sections = []struct {
 		}
 		e.render(message.Document{Blocks: empty()})
 	}},
+	{"preview", func(e *exam) {
+		for _, doc := range []message.Document{Everything(), long()["stories"]} {
+			e.missing(Words(doc), e.preview(doc))
+		}
+		for _, s := range Attacks {
+			e.about(fmt.Sprintf("%.60q", s), func(e *exam) {
+				e.missing([]string{"WordBefore", "WordBetween", "WordAfter"}, e.preview(Hostile(s)))
+			})
+		}
+	}},
 	{"strangers", func(e *exam) {
 		for _, s := range Attacks {
 			e.about(fmt.Sprintf("%.60q", s), func(e *exam) {
@@ -157,6 +170,58 @@ func (e *exam) all(doc message.Document) string {
 		b.WriteString(e.Extract(p) + "\n")
 	}
 	return b.String()
+}
+
+// preview is the text of the page that shows a document, of a platform that has one;
+// the text of its parts otherwise. The page is whole, and nothing in it runs.
+func (e *exam) preview(doc message.Document) string {
+	p, ok := e.newPlatform().(bot.Previewer)
+	if !ok {
+		return e.all(doc)
+	}
+	var page, text strings.Builder
+	if err := p.Preview(&page, e.render(doc)); err != nil {
+		e.errorf("showing a preview: %v", err)
+		return ""
+	}
+	root, err := html.Parse(strings.NewReader(page.String()))
+	if err != nil {
+		e.errorf("reading the preview: %v", err)
+		return ""
+	}
+	for n := range root.Descendants() {
+		switch {
+		case n.Type == html.TextNode && n.Parent.DataAtom != atom.Style && !classed(n.Parent, "raw"):
+			text.WriteString(n.Data)
+		case n.Type != html.ElementNode:
+		case slices.Contains([]atom.Atom{atom.Script, atom.Iframe, atom.Object, atom.Embed, atom.Form, atom.Link}, n.DataAtom):
+			e.errorf("the preview has a <%s>", n.Data)
+		case classed(n, "strange"):
+			e.errorf("the preview does not know what the platform itself made")
+		}
+		for _, a := range n.Attr {
+			switch {
+			case a.Key == "href":
+				if !regexp.MustCompile(`^(?i:https?)://`).MatchString(a.Val) {
+					e.errorf("the preview leads to %q", a.Val)
+				}
+				text.WriteString(a.Val + " ")
+			case a.Key == "src" && !strings.HasPrefix(a.Val, "data:image/png;base64,"), strings.HasPrefix(a.Key, "on"), a.Key == "style":
+				e.errorf("the preview has %s=%q", a.Key, a.Val)
+			case a.Key == "alt":
+				text.WriteString(a.Val + " ")
+			}
+		}
+	}
+	return strings.NewReplacer("\u2060", "", "\u200b", "").Replace(text.String())
+}
+
+// classed reports whether an element of a preview has a class: raw holds the payload
+// itself, for who wants to see that, and strange what the page could not draw.
+func classed(n *html.Node, class string) bool {
+	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool {
+		return a.Key == "class" && slices.Contains(strings.Fields(a.Val), class)
+	})
 }
 
 // missing reports the words of a document that are not shown. Upper and lower case
