@@ -70,7 +70,25 @@ func (a *Adapter) CheckLive(ctx context.Context, workspace string, parts []bot.P
 	var out []Finding
 	for i, p := range parts {
 		x := Finding{What: fmt.Sprintf("message %d of %d", i+1, len(parts)), OK: true, Say: "Slack takes it"}
-		if _, err := a.api.call(ctx, token, "blocks.validate", map[string]string{"message": string(p.Payload)}, nil); err != nil {
+		validate := func(message []byte) error {
+			_, err := a.api.call(ctx, token, "blocks.validate", map[string]string{"message": string(message)}, nil)
+			return err
+		}
+		text := []byte(p.Payload)
+		if forms, ok := readPayload(p.Payload); ok {
+			x.Say = "Slack takes it, with its own charts"
+			native, err := forms.with(asNative)
+			if err == nil {
+				err = validate(native)
+			}
+			if err != nil {
+				x.Say = "Slack takes it, with pictures or bars of text in place of its own charts: " + err.Error()
+			}
+			if text, err = forms.with(asText); err != nil {
+				text = p.Payload
+			}
+		}
+		if err := validate(text); err != nil {
 			x.OK, x.Say, x.Hint = false, err.Error(), hintOf(err, "this is a fault of ours: please report it with this line")
 		}
 		out = append(out, x)
@@ -100,14 +118,21 @@ func (a *Adapter) checkToken(ctx context.Context, token string, now func() time.
 		add("scopes", false, "look at the app's page “OAuth & Permissions”", "Slack did not name them")
 		return
 	}
-	var missing []string
+	var missing, declined []string
 	for _, s := range Scopes {
 		if s.Unfurl && !a.opt.Unfurl || slices.Contains(granted, s.Name) {
 			continue
 		}
+		if s.Optional {
+			declined = append(declined, s.Name+" (so "+s.Without+")")
+			continue
+		}
 		missing = append(missing, s.Name+" (without it, "+s.Without+")")
 	}
-	add("scopes", len(missing) == 0, "add them on the app's page “OAuth & Permissions”, and install the app again", "%s", either(strings.Join(missing, "; "), fmt.Sprintf("all %d are granted", len(scopeNames(a.opt.Unfurl)))))
+	add("scopes", len(missing) == 0, "add them on the app's page “OAuth & Permissions”, and install the app again", "%s", either(strings.Join(missing, "; "), fmt.Sprintf("all %d are granted", len(scopeNames(a.opt.Unfurl))-len(declined))))
+	if len(declined) > 0 {
+		add("scopes", true, "", "not granted, and not needed: %s", strings.Join(declined, "; "))
+	}
 	var extra []string
 	for _, g := range granted {
 		if !slices.ContainsFunc(Scopes, func(s Scope) bool { return s.Name == g }) {

@@ -22,7 +22,8 @@ func TestCheck(t *testing.T) {
 		say    string // somewhere in what is said or hinted
 	}{
 		{"all well", says(200, who, "X-OAuth-Scopes", granted, "Date", date), nil, "", "seedcorn of Lab (T1)"},
-		{"more than needed", says(200, who, "X-OAuth-Scopes", granted+",files:write", "Date", date), nil, "", "not needed: files:write"},
+		{"more than needed", says(200, who, "X-OAuth-Scopes", granted+",files:read", "Date", date), nil, "", "granted and not needed: files:read"},
+		{"without what is optional", says(200, who, "X-OAuth-Scopes", strings.Replace(granted, ",files:write", "", 1), "Date", date), nil, "", "files:write (so such a workspace is shown bars of text)"},
 		{"scopes missing", says(200, who, "X-OAuth-Scopes", "chat:write, commands", "Date", date), nil, "scopes", "im:write (without it, nobody can subscribe for themselves)"},
 		{"no scopes named", says(200, who, "Date", date), nil, "scopes", "did not name"},
 		{"clock off", says(200, who, "X-OAuth-Scopes", granted, "Date", now.Add(-4*time.Minute).Format(http.TimeFormat)), nil, "clock", "4m0s"},

@@ -14,6 +14,9 @@ type Scope struct {
 	Why     string
 	Without string // what stops working without it
 	Unfurl  bool   // asked for only where links are unfurled
+
+	// Optional is a permission that an administrator may strike from the manifest.
+	Optional bool
 }
 
 // Scopes are all permissions of the app (https://docs.slack.dev/reference/scopes).
@@ -27,6 +30,7 @@ var Scopes = []Scope{
 	{Name: "groups:history", Why: "the same in private channels", Without: "an uncertain post in a private channel is repeated once, marked as such"},
 	{Name: "app_mentions:read", Why: "to be asked by a mention", Without: "mentions are not answered"},
 	{Name: "users:read", Why: "for the asker's time zone, to tell guests and administrators from members, and to learn who has left", Without: "times are in the workspace's zone, guests may subscribe, nobody counts as an administrator, and who has left still owns what they began"},
+	{Name: "files:write", Why: "to show the balance as a picture where Slack's own chart is refused", Without: "such a workspace is shown bars of text", Optional: true},
 	{Name: "links:read", Why: "to see links to arxiv.org and huggingface.co that people post", Without: "links are not unfurled", Unfurl: true},
 	{Name: "links:write", Why: "to show below such a link what we know of it", Without: "links are not unfurled", Unfurl: true},
 }

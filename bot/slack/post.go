@@ -92,7 +92,7 @@ func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.Delive
 		}
 		w.Channel, w.ThreadTS = s.channel, s.ts
 	}
-	r, err := a.put(ctx, token, "chat.postMessage", w, part)
+	r, err := a.put(ctx, token, to.Workspace, "chat.postMessage", w, part)
 	a.lost(ctx, to.Workspace, err)
 	return r, err
 }
@@ -116,17 +116,23 @@ func (a *Adapter) Edit(ctx context.Context, to digest.Destination, r bot.Receipt
 	if err != nil {
 		return before(err)
 	}
-	_, err = a.put(ctx, token, "chat.update", where{Channel: s.channel, TS: s.ts}, part)
+	_, err = a.put(ctx, token, to.Workspace, "chat.update", where{Channel: s.channel, TS: s.ts}, part)
 	return err
 }
 
-func (a *Adapter) put(ctx context.Context, token, method string, w where, part bot.Part) (bot.Receipt, error) {
-	body, err := splice(w, part.Payload)
-	if err != nil {
+func (a *Adapter) put(ctx context.Context, token, workspace, method string, w where, part bot.Part) (bot.Receipt, error) {
+	if _, err := splice(w, part.Payload); err != nil {
 		return "", &bot.PostError{Fate: bot.FateDead, Say: sayForm, Err: err}
 	}
 	var got struct{ Channel, TS string }
-	if _, err := a.api.call(ctx, token, method, body, &got); err != nil {
+	err := a.inTurn(ctx, token, workspace, part.Payload, func(payload []byte) error {
+		body, err := splice(w, payload)
+		if err == nil {
+			_, err = a.api.call(ctx, token, method, body, &got)
+		}
+		return err
+	})
+	if err != nil {
 		return "", classify(err)
 	}
 	if got.TS == "" {

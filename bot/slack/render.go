@@ -92,6 +92,7 @@ type payload struct {
 	UnfurlLinks bool              `json:"unfurl_links"`
 	UnfurlMedia bool              `json:"unfurl_media"`
 	Blocks      []json.RawMessage `json:"blocks"`
+	Charts      []chartForm       `json:"charts,omitempty"` // never sent: see chart.go
 }
 
 // Render implements [bot.Platform]. The payloads are arguments of chat.postMessage
@@ -117,7 +118,7 @@ func render(doc message.Document) ([]bot.Part, error) {
 		if i > 0 {
 			t = fmt.Sprintf("%s (%d of %d)", text, i+1, len(pages))
 		}
-		body, err := encode(payload{Text: escape(t), Blocks: page})
+		body, err := encode(payload{Text: escape(t), Blocks: blocksOf(page), Charts: chartsOf(page)})
 		if err != nil {
 			return nil, fmt.Errorf("rendering: %w", err)
 		}
@@ -164,6 +165,28 @@ type piece struct {
 	json json.RawMessage
 	cost int  // of a message's budget: its length once Slack has escaped it
 	rule bool // a line, which has no business at the edge of a message
+
+	chart *chartForm // that begins here
+}
+
+func blocksOf(page []piece) []json.RawMessage {
+	raw := make([]json.RawMessage, len(page))
+	for i, p := range page {
+		raw[i] = p.json
+	}
+	return raw
+}
+
+// chartsOf are the charts that stand whole on a page.
+func chartsOf(page []piece) (out []chartForm) {
+	for i, p := range page {
+		if p.chart != nil && i+p.chart.N <= len(page) {
+			c := *p.chart
+			c.At = i
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // A group is a run of blocks that stay together if they can.
@@ -173,8 +196,8 @@ type group struct {
 }
 
 // paginate lays groups out over messages of at most so many blocks and bytes.
-func paginate(groups []group, most, budget int) [][]json.RawMessage {
-	var pages [][]json.RawMessage
+func paginate(groups []group, most, budget int) [][]piece {
+	var pages [][]piece
 	var page []piece
 	used := 0
 	flush := func() {
@@ -184,11 +207,7 @@ func paginate(groups []group, most, budget int) [][]json.RawMessage {
 		if len(page) == 0 {
 			return
 		}
-		raw := make([]json.RawMessage, len(page))
-		for i, p := range page {
-			raw[i] = p.json
-		}
-		pages, page, used = append(pages, raw), nil, 0
+		pages, page, used = append(pages, page), nil, 0
 	}
 	room := func(ps []piece) bool {
 		n := used
@@ -512,19 +531,44 @@ func shade(i int) string { return shades[min(i, len(shades)-1)] }
 // barWidth is what a phone shows beside a country's name without wrapping.
 const barWidth = 16
 
-// Chart draws bars of text in a monospace block. Slack has a chart block, which is
-// not for us: it sets bars side by side and cannot stack them, takes names of 20
-// characters at most, and a workspace that does not know it refuses the whole
-// message (https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block).
-// A picture would need the right to write files, and says nothing to a screen
-// reader; the words below the bars do.
+// Chart draws bars of text in a monospace block, and keeps beside them how the chart
+// can be shown otherwise: see chart.go. The words below say to a screen reader what
+// is seen.
 func (r *renderer) Chart(c message.Chart) {
-	most, wide := 0.0, 0
+	from := len(r.groups)
+	r.bars(c)
+	if r.err != nil || len(r.groups) == from {
+		return
+	}
+	var bars []piece
+	for _, g := range r.groups[from:] {
+		bars = append(bars, g.pieces...)
+	}
+	form := &chartForm{N: len(bars), Data: c}
+	if b := r.native(c); b != nil {
+		n := &renderer{}
+		n.add(false, b)
+		n.small(false, tidy(c.Alt))
+		if n.err != nil {
+			r.err = n.err
+			return
+		}
+		for _, g := range n.groups {
+			for _, p := range g.pieces {
+				form.Native = append(form.Native, p.json)
+			}
+		}
+	}
+	first := &r.groups[from].pieces[0]
+	first.chart = form
+	first.cost += chartCost(bars, form.Native, c)
+}
+
+func (r *renderer) bars(c message.Chart) {
+	most, wide := 0.0, labelWidth(c)
 	for _, b := range c.Bars {
 		most = max(most, b.Total())
-		wide = max(wide, utf8.RuneCountInString(tidy(b.Label)))
 	}
-	wide = min(wide, 24)
 	var lines []string
 	for _, b := range c.Bars {
 		label := tidy(b.Label)

@@ -313,6 +313,9 @@ func (a *Adapter) reply(t *turn, q ask, r bot.Reply) {
 		a.warn("rendering", q, err)
 		return
 	}
+	for i := range parts {
+		parts[i].Payload = a.safe(b.workspace, parts[i].Payload)
+	}
 	public := r.Public || b.direct || b.said
 	hook := &hook{url: b.hook, born: time.Now(), public: r.Public && !b.direct}
 	for i, p := range parts {

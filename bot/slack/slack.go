@@ -39,6 +39,7 @@ import (
 	"time"
 
 	"seedcorn/bot"
+	"seedcorn/bot/message"
 )
 
 // Name is the platform's name in destinations.
@@ -109,6 +110,10 @@ type Options struct {
 	// Unfurl shows what we know about links of arxiv.org and huggingface.co that
 	// people post.
 	Unfurl bool
+	// Charts is how charts are shown: "auto", which is also "", as Slack's own block
+	// where the workspace takes it, else as a picture, else as bars of text; or "native",
+	// "picture", "text": so only, or as text.
+	Charts string
 	// Gone is told that a workspace has removed the app or revoked its token, and when
 	// Slack says that was. It may be told more than once, and late: the workspace may
 	// have installed the app again since.
@@ -138,6 +143,8 @@ type Adapter struct {
 	direct memory[string]     // channel of direct messages, by workspace and user
 	typing memory[string]     // what was last typed into a form, by view
 	tasks  tasks              // answers under way
+	charts refusals           // how workspaces are shown charts
+	draw   func(message.Chart) ([]byte, error)
 
 	helloWithin time.Duration
 }
@@ -157,6 +164,10 @@ func New(opt Options) (*Adapter, error) {
 	}
 	if opt.AnswerWithin == 0 {
 		opt.AnswerWithin = 2 * time.Minute
+	}
+	opt.Charts = either(opt.Charts, "auto")
+	if chartWays[opt.Charts] == nil {
+		return nil, fmt.Errorf("slack: charts are shown as auto, native, picture or text, not %q", opt.Charts)
 	}
 	c, err := newAPI(opt.API, opt.HTTP)
 	if err != nil {

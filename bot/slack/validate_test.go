@@ -48,6 +48,22 @@ func validMessage(raw []byte) (faults []string, shown string) {
 	if strings.ContainsAny(m.Text, "<>\n") || pings.MatchString(m.Text) {
 		v.fault("the text is not literal: %.60q", m.Text)
 	}
+	if forms, ok := readPayload(raw); ok {
+		// It is sent in one of these ways, each of which is held to the limits.
+		for _, way := range []func(chartForm) []json.RawMessage{asText, asNative, func(c chartForm) []json.RawMessage {
+			b, _ := picture(c.Data, "F0123456789")
+			return []json.RawMessage{b}
+		}} {
+			sent, err := forms.with(way)
+			if err != nil {
+				v.fault("%v", err)
+			}
+			more, s := validMessage(sent)
+			v.faults = append(v.faults, more...)
+			v.shown.WriteString(s)
+		}
+		return v.faults, v.shown.String()
+	}
 	all, _ := encode(m.Blocks)
 	if n := len(escape(string(all))); n > maxMessage {
 		v.fault("blocks of %d bytes", n)
@@ -187,6 +203,31 @@ func (v *validator) block(raw json.RawMessage) {
 		}
 		for _, e := range b.Elements {
 			v.element(e)
+		}
+	case "image":
+		var i imageBlock
+		if json.Unmarshal(raw, &i) != nil || i.Alt == "" || utf8.RuneCountInString(i.Alt) > maxAlt || i.File.ID == "" {
+			v.fault("an image %s", raw)
+		}
+		if i.Title != nil {
+			v.plain(*i.Title, maxAlt)
+		}
+		v.shown.WriteString(i.Alt + " ")
+	case "data_visualization":
+		var d slack.DataVisualizationBlock
+		if err := json.Unmarshal(raw, &d); err != nil {
+			v.fault("a chart: %v", err)
+		} else if err := d.Validate(); err != nil {
+			v.fault("a chart: %v", err)
+		}
+		v.text(d.Title, maxChartTitle)
+		if bars, ok := d.Chart.(*slack.DataVisualizationBarChart); ok {
+			for _, s := range bars.Series {
+				v.text(s.Name, maxChartLabel)
+				for _, p := range s.Data {
+					v.text(p.Label, maxChartLabel)
+				}
+			}
 		}
 	case "rich_text":
 		if len(b.Elements) == 0 || len(raw) > maxSection+300 {

@@ -184,10 +184,10 @@ func firstBlocks(groups []group, most int) ([]json.RawMessage, error) {
 		return nil, nil
 	}
 	if len(pages) == 1 {
-		return pages[0], nil
+		return blocksOf(pages[0]), nil
 	}
 	more, err := encode(container{Type: "context", Elements: []any{plain{"plain_text", "There is more than a window shows: type the command in a channel to see all of it.", false}}})
-	return append(pages[0], more), err
+	return append(blocksOf(pages[0]), more), err
 }
 
 func (a *Adapter) openDocument(ctx context.Context, b back, doc message.Document) error {
@@ -314,7 +314,7 @@ func (a *Adapter) publish(ctx context.Context, h bot.Handler, id, workspace stri
 		doc.Visit(r)
 		pages := paginate(r.groups[from:], most, 60_000)
 		if len(pages) > 0 {
-			v.Blocks = append(v.Blocks, pages[0]...)
+			v.Blocks = append(v.Blocks, blocksOf(pages[0])...)
 		}
 	}
 	section(message.Document{Blocks: []message.Block{
