@@ -55,6 +55,7 @@ type config struct {
 	SlackClientID      string `env:"SLACK_CLIENT_ID" help:"client id of the app, for many workspaces: each installs it at /slack/install"`
 	SlackClientSecret  secret `env:"SLACK_CLIENT_SECRET" help:"client secret of the app"`
 	SlackURL           string `env:"SLACK_URL" envDefault:"https://slack.com/api/" help:"base URL of Slack's Web API"`
+	SlackCharts        string `env:"SLACK_CHARTS" envDefault:"auto" help:"how the balance is shown: native (Slack's own chart), picture, text; auto is the first of them that the workspace takes"`
 	SlackUnfurl        bool   `env:"SLACK_UNFURL" help:"say what we know below links to arxiv.org and huggingface.co (true or false)"`
 
 	SecretKey secret `env:"SECRET_KEY" help:"key that seals workspaces' tokens in the database: 32 bytes in hex or base64; several, parted by commas, to change it: the first seals, all open"`
@@ -173,6 +174,9 @@ func (c *config) check() (faults []error) {
 	}
 	if c.SlackBotToken != "" && c.SlackAppToken == "" && c.SlackSigningSecret == "" {
 		faults = append(faults, fmt.Errorf("%sSLACK_BOT_TOKEN: without %sSLACK_APP_TOKEN or %sSLACK_SIGNING_SECRET nobody can ask anything", prefix, prefix, prefix))
+	}
+	if !slices.Contains([]string{"auto", "native", "picture", "text"}, c.SlackCharts) {
+		faults = append(faults, fmt.Errorf("%sSLACK_CHARTS: %q is none of auto, native, picture, text", prefix, c.SlackCharts))
 	}
 	ring, err := vault.Parse(c.SecretKey.reveal())
 	if err != nil {

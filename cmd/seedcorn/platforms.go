@@ -43,7 +43,7 @@ func (a *app) slack(w *world, router *bot.Router) (s *slack.Adapter, err error) 
 	opt := slack.Options{
 		Parse: router.Parse, Log: w.log,
 		AppToken: slack.Secret(w.cfg.SlackAppToken.reveal()), SigningSecret: slack.Secret(w.cfg.SlackSigningSecret.reveal()),
-		API: w.cfg.SlackURL, Unfurl: w.cfg.SlackUnfurl,
+		API: w.cfg.SlackURL, Unfurl: w.cfg.SlackUnfurl, Charts: w.cfg.SlackCharts,
 		Left: w.personLeft,
 		Gone: func(ctx context.Context, workspace, why string, at time.Time) {
 			a.workspaceGone(ctx, w, s, workspace, why, at)
@@ -196,12 +196,14 @@ type finding struct {
 }
 
 func (a *app) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var live bool
+	c := &cobra.Command{
 		Use: "doctor", Short: "check the database, the sources, the tokens and the clock, and say what to do", Args: cobra.NoArgs,
+		Long: "Check what Seedcorn needs and say what to do about each fault. With --live this\nweek's digest is also shown to Slack, which says whether it would take it; nothing\nis posted.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.do(c.Context(), func(ctx context.Context, w *world) error {
 				bad := 0
-				for _, f := range a.diagnose(ctx, w) {
+				for _, f := range a.diagnose(ctx, w, live) {
 					mark := "good"
 					if !f.ok {
 						mark = "BAD "
@@ -219,9 +221,11 @@ func (a *app) doctorCommand() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().BoolVar(&live, "live", false, "also have Slack look at this week's digest, without posting it")
+	return c
 }
 
-func (a *app) diagnose(ctx context.Context, w *world) []finding {
+func (a *app) diagnose(ctx context.Context, w *world, live bool) []finding {
 	var out []finding
 	add := func(what string, err error, say, hint string) {
 		if err != nil {
@@ -266,7 +270,7 @@ func (a *app) diagnose(ctx context.Context, w *world) []finding {
 	case s == nil:
 		add("slack", nil, "not configured: neither "+prefix+"SLACK_BOT_TOKEN nor "+prefix+"SLACK_CLIENT_ID is set", "")
 	default:
-		out = append(out, a.diagnoseWorkspaces(ctx, w, s)...)
+		out = append(out, a.diagnoseWorkspaces(ctx, w, s, live)...)
 	}
 	d, err := w.discord(router)
 	switch {

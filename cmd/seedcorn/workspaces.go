@@ -11,10 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seedcorn/bot"
 	"seedcorn/bot/slack"
 	"seedcorn/digest"
 	"seedcorn/digest/store"
 	"seedcorn/digest/vault"
+	"seedcorn/feeds"
 )
 
 // tenants are the workspaces that installed us, each with a token of its own. Nothing
@@ -159,10 +161,13 @@ func (w *world) reseal(ctx context.Context) (n int, err error) {
 
 // diagnoseWorkspaces checks the tokens. Of many workspaces the first is checked whole,
 // of the others only what is wrong is told, and all in one line if nothing is.
-func (a *app) diagnoseWorkspaces(ctx context.Context, w *world, s *slack.Adapter) (out []finding) {
+func (a *app) diagnoseWorkspaces(ctx context.Context, w *world, s *slack.Adapter, live bool) (out []finding) {
 	if w.cfg.SlackBotToken != "" {
 		for _, f := range s.Check(ctx, "", a.now) {
 			out = append(out, finding{"slack " + f.What, f.OK, f.Say, f.Hint})
+		}
+		if live {
+			out = append(out, a.showToSlack(ctx, w, s, "")...)
 		}
 		return out
 	}
@@ -192,6 +197,26 @@ func (a *app) diagnoseWorkspaces(ctx context.Context, w *world, s *slack.Adapter
 				out = append(out, finding{"slack " + f.What, f.OK, fmt.Sprintf("%s: %s", cmp.Or(in.Name, in.Workspace), f.Say), f.Hint})
 			}
 		}
+		if i == 0 && live {
+			out = append(out, a.showToSlack(ctx, w, s, in.Workspace)...)
+		}
+	}
+	return out
+}
+
+// showToSlack has Slack look at this week's digest, each message of it.
+func (a *app) showToSlack(ctx context.Context, w *world, s *slack.Adapter, workspace string) (out []finding) {
+	now := a.now()
+	d, err := w.compose(ctx, "This week in open research", "", digest.Period{From: now.AddDate(0, 0, -7), To: now}, digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}, now)
+	if err != nil {
+		return []finding{{"slack digest", false, err.Error(), ""}}
+	}
+	parts, err := s.Render(bot.Digest(d))
+	if err != nil {
+		return []finding{{"slack digest", false, err.Error(), ""}}
+	}
+	for _, f := range s.CheckLive(ctx, workspace, parts) {
+		out = append(out, finding{"slack " + f.What, f.OK, f.Say, f.Hint})
 	}
 	return out
 }

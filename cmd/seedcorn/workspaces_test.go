@@ -370,7 +370,7 @@ func TestChangeOfKey(t *testing.T) {
 	if _, err := token(testKeyA); err == nil {
 		t.Error("the old key still opens it")
 	}
-	if out, err := cli(t, lost, "doctor"); !strings.Contains(out, "1 have installed") || !strings.Contains(out, "Slack knows it as seedcorn") {
+	if out, err := cli(t, lost, "doctor", "--live"); !strings.Contains(out, "1 have installed") || !strings.Contains(out, "message 1 of 1 Slack takes it") || !strings.Contains(out, "Slack knows it as seedcorn") {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
 }
