@@ -78,6 +78,12 @@ func parseReceipt(r bot.Receipt) (spot, error) {
 func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.DeliveryID, part bot.Part, first bot.Receipt) (bot.Receipt, error) {
 	m := &metadata{EventType: eventType}
 	m.Payload.Delivery = string(id)
+	if strings.HasPrefix(part.Summary, digest.Resend) {
+		var err error
+		if part, err = resent(part); err != nil {
+			return "", &bot.PostError{Fate: bot.FateDead, Say: sayForm, Err: err}
+		}
+	}
 	w := where{Metadata: m}
 	token, channel, err := a.reach(ctx, to)
 	if err != nil {
@@ -103,6 +109,37 @@ func (a *Adapter) lost(ctx context.Context, workspace string, err error) {
 	if c := code(err); a.opt.Gone != nil && (c == "account_inactive" || c == "token_revoked") {
 		a.opt.Gone(ctx, workspace, c, time.Now())
 	}
+}
+
+// resent is a part that says first of all that its readers may have seen it. The
+// budgets of rendering leave room for that.
+func resent(part bot.Part) (bot.Part, error) {
+	body := map[string]json.RawMessage{}
+	var text string
+	var blocks []json.RawMessage
+	err := json.Unmarshal(part.Payload, &body)
+	if err == nil && body["text"] != nil {
+		err = json.Unmarshal(body["text"], &text)
+	}
+	if err == nil && body["blocks"] != nil {
+		err = json.Unmarshal(body["blocks"], &blocks)
+	}
+	if err != nil {
+		return bot.Part{}, fmt.Errorf("reading the part: %w", err)
+	}
+	// https://docs.slack.dev/reference/block-kit/blocks/context-block
+	note, err := encode(map[string]any{"type": "context", "elements": []any{plain{Type: "plain_text", Text: digest.Resend}}})
+	if err != nil {
+		return bot.Part{}, err
+	}
+	if body["blocks"], err = encode(append([]json.RawMessage{note}, blocks...)); err != nil {
+		return bot.Part{}, err
+	}
+	if body["text"], err = encode(digest.Resend + " " + text); err != nil {
+		return bot.Part{}, err
+	}
+	part.Payload, err = encode(body)
+	return part, err
 }
 
 // Edit replaces a message by a part, in place. The error is a *[bot.PostError]; an

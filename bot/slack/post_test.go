@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"seedcorn/bot"
+	"seedcorn/bot/bottest"
 	"seedcorn/bot/message"
 	"seedcorn/digest"
 )
@@ -390,6 +391,36 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		if got := fmt.Sprintf(format, opt); strings.Contains(got, testToken) || strings.Contains(got, "xapp-") || strings.Contains(got, testSecret) {
 			t.Errorf("%s prints a secret: %s", format, got)
+		}
+	}
+}
+
+// A part that may stand there already says so above everything else, where people
+// read and in the notification, and even the fullest one stays within the limits.
+func TestPostResent(t *testing.T) {
+	f := newFake(t)
+	a, _ := newAdapter(t, f, nil)
+	doc := bottest.Everything()
+	for range 2000 { // small enough to fill a message to the brim
+		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("word")})
+	}
+	parts, err := render(doc)
+	if err != nil || len(parts) < 2 {
+		t.Fatalf("%d parts, %v", len(parts), err)
+	}
+	for i, p := range parts {
+		p.Summary = digest.Resend + " " + p.Summary
+		if _, err := a.Post(t.Context(), channel, "d1", p, ""); err != nil { // the fake holds it to the limits
+			t.Fatal(err)
+		}
+		raw := f.of("chat.postMessage")[i].Raw
+		_, shown := validMessage(raw)
+		if text := f.of("chat.postMessage")[i].str("text"); !strings.HasPrefix(text, "(resent) ") || !strings.HasPrefix(strings.TrimSpace(shown), "(resent)") {
+			t.Errorf("part %d begins with %.40q, its notification with %.40q", i, shown, text)
+		}
+		_, before := validMessage(p.Payload)
+		if !strings.HasSuffix(shown, before) {
+			t.Errorf("part %d says something else", i)
 		}
 	}
 }
