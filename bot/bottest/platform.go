@@ -295,7 +295,13 @@ func (w *words) Story(s message.Story) {
 func (w *words) Chart(c message.Chart) {
 	w.add(c.Title)
 	w.add(c.Series...)
-	for _, b := range c.Bars {
+	for i, b := range c.Bars {
+		if c.Kind != message.ChartBars { // a chart over time names its first and its last moment
+			if i == 0 || i == len(c.Bars)-1 {
+				w.add(b.Label)
+			}
+			continue
+		}
 		w.add(b.Label, b.Note)
 	}
 }
@@ -339,6 +345,10 @@ func Everything() message.Document {
 			message.Chart{
 				Title: "WordChart", Alt: "Works: France 4.5.", Series: []string{"WordSeries", "closed"},
 				Bars: []message.Bar{{Label: "WordBar", Flag: "🇫🇷", Values: []float64{3, 1.5}, Note: "4.5 (3 open)"}, {Label: "WordNothing", Values: []float64{0, 0}, Note: "0"}},
+			},
+			message.Chart{
+				Kind: message.ChartLines, Title: "WordOverTime", Alt: "Open works a week: France 4.5.", Series: []string{"WordLine", "WordBelow"},
+				Bars: []message.Bar{{Label: "WordFirstWeek", Values: []float64{3, 1.5}}, {Missing: true, Label: "between", Note: "not enough data"}, {Label: "WordLastWeek", Values: []float64{4.5, 0}, Low: []float64{3, 0}, High: []float64{6, 1}, Part: true}},
 			},
 			message.Preformatted{Text: "country:WordPre\n        ^^^^^^^"},
 			message.Rule{},
@@ -397,6 +407,7 @@ func long() map[string]message.Document {
 		"a heading":    one(message.Heading{Level: 2, Text: numbered("title", 200), Note: numbered("note", 400)}),
 		"one story":    one(message.Story{Title: numbered("title", 90), URL: "https://example.org/long", Badge: "MIT", Line: numbered("line", 300), Note: numbered("note", 100)}),
 		"a chart":      one(chart),
+		"a long time":  one(message.Chart{Kind: message.ChartLines, Title: chart.Title, Series: chart.Series, Bars: chart.Bars}),
 		"actions":      one(actions),
 	}
 }
@@ -419,6 +430,8 @@ func empty() []message.Block {
 		message.SmallPrint{Items: []message.Line{nil}},
 		message.Chart{Bars: []message.Bar{{}}},
 		message.Chart{Series: []string{""}, Bars: []message.Bar{{Label: "x", Values: []float64{-1, 2, 3}}}},
+		message.Chart{Kind: message.ChartLines},
+		message.Chart{Kind: message.ChartStack, Series: []string{"", "x"}, Bars: []message.Bar{{Missing: true}, {Values: []float64{-1}}}},
 		message.Actions{Items: []message.Action{{}}},
 		message.Paragraph{Text: message.Line{{}, {URL: "https://example.org/"}}},
 	}
@@ -467,6 +480,7 @@ func Hostile(s string) message.Document {
 			Also: []message.Link{{Name: s, URL: s}, {Name: s, URL: "https://example.org/"}}, Actions: []message.Action{{Label: s, Command: s}, {Label: "Why?", Command: "why " + s}},
 		},
 		message.Chart{Title: s, Alt: s, Series: []string{s}, Bars: []message.Bar{{Label: s, Flag: s, Values: []float64{1}, Note: s}}},
+		message.Chart{Kind: message.ChartLines, Title: s, Alt: s, Series: []string{s}, Bars: []message.Bar{{Label: s, Values: []float64{1}, Note: s}, {Label: s, Missing: true, Note: s}}},
 		message.Actions{Items: []message.Action{{Label: s, Command: s}, {Label: "Go", Command: "search " + s}}},
 		message.SmallPrint{Items: []message.Line{message.Plain(s), {{Text: s, URL: s}}}},
 		ours("WordAfter"),

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"image/png"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
 	"seedcorn/bot"
+	"seedcorn/bot/chart"
 	"seedcorn/bot/message"
 )
 
@@ -36,24 +36,8 @@ func TestPicture(t *testing.T) {
 			t.Fatalf("%d files with %s", len(r.files), body)
 		}
 		img, err := png.Decode(bytes.NewReader(r.files[0]))
-		if err != nil || img.Bounds().Dx() != chartWidth {
+		if err != nil || img.Bounds().Dx() < 600 {
 			t.Fatalf("%v", err)
-		}
-		if path := os.Getenv("SEEDCORN_TEST_PICTURE"); path != "" {
-			if err := os.WriteFile(path, r.files[0], 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		// The first bar begins in the color of its first series, after its name.
-		found := map[uint32]bool{}
-		for x := range chartWidth {
-			red, green, blue, _ := img.At(x, chartMargin+chartBar/2).RGBA()
-			found[(red>>8)<<16|(green>>8)<<8|blue>>8] = true
-		}
-		for _, c := range []uint32{0x2da44e, 0x388bfd, 0xd29922, 0xffffff} {
-			if !found[c] {
-				t.Errorf("the color %06x is not in the first bar", c)
-			}
 		}
 	}
 	if _, ok, err := a.Find(t.Context(), here, "d1", f.began); !ok || err != nil {
@@ -65,7 +49,7 @@ func TestPicture(t *testing.T) {
 		}
 	}
 	// Too many bars for a picture are told as text.
-	many := message.Chart{Title: "x", Alt: "x", Bars: make([]message.Bar, maxBars+1)}
+	many := message.Chart{Title: "x", Alt: "x", Bars: make([]message.Bar, chart.MaxBars+1)}
 	parts, err = a.Render(message.Document{Blocks: []message.Block{many}})
 	if err != nil {
 		t.Fatal(err)
@@ -81,8 +65,8 @@ func TestPicture(t *testing.T) {
 func TestPictureNotAllowed(t *testing.T) {
 	f := newFake(t)
 	a := f.adapter(t, Options{Pictures: true})
-	chart := message.Chart{Title: "", Alt: "Works: China 3.", Bars: []message.Bar{{Label: "China", Values: []float64{3}}}}
-	parts, err := a.Render(message.Document{Blocks: []message.Block{chart, message.Rule{}, message.Paragraph{Text: message.Plain("that was all")}}})
+	bars := message.Chart{Title: "", Alt: "Works: China 3.", Bars: []message.Bar{{Label: "China", Values: []float64{3}}}}
+	parts, err := a.Render(message.Document{Blocks: []message.Block{bars, message.Rule{}, message.Paragraph{Text: message.Plain("that was all")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,37 +104,5 @@ func TestPictureNotAllowed(t *testing.T) {
 	var e *bot.PostError
 	if _, err := a.Post(t.Context(), here, "d2", parts[0], ""); !errors.As(err, &e) || e.Fate != bot.FateDead || !strings.Contains(e.Say, "may not post") {
 		t.Errorf("%v", err)
-	}
-}
-
-// FuzzChart: no text and no number breaks the picture.
-func FuzzChart(f *testing.F) {
-	f.Add("China", "3 (2 open)", 3.0, 1.0)
-	f.Add(strings.Repeat("very long ", 50), "\x00\xff\u202e", -1.0, 0.0)
-	f.Add("", "", 1e308, 1e308)
-	f.Fuzz(func(t *testing.T, label, note string, x, y float64) {
-		if len(label)+len(note) > 2000 {
-			return // long enough
-		}
-		b, err := chartPNG(message.Chart{Title: label, Series: []string{label, note, "x"}, Bars: []message.Bar{{Label: label, Note: note, Values: []float64{x, y, x, y, x, y}}, {Values: []float64{y}}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := png.DecodeConfig(bytes.NewReader(b)); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
-
-func BenchmarkChart(b *testing.B) {
-	c := message.Chart{Series: []string{"open source", "open weights", "restricted", "closed", "not known"}}
-	for _, l := range []string{"China", "United States", "France", "Germany", "Japan", "South Korea", "Canada", "United Kingdom", "not known"} {
-		c.Bars = append(c.Bars, message.Bar{Label: l, Note: "12 (8 open)", Values: []float64{4, 4, 2, 1, 1}})
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := chartPNG(c); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

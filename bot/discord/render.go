@@ -393,6 +393,10 @@ func (r *renderer) Chart(c message.Chart) {
 		r.texts("-# ", "-# ", pieces(message.Plain(c.Alt), pieceSize))
 		return
 	}
+	if c.Kind != message.ChartBars {
+		r.sparks(c)
+		return
+	}
 	most := 0.0
 	for _, b := range c.Bars {
 		most = max(most, b.Total())
@@ -412,6 +416,19 @@ func (r *renderer) Chart(c message.Chart) {
 		}
 	}
 	r.texts("-# ", "-# ", pieces(message.Plain(strings.TrimSpace(legend)), pieceSize))
+	r.texts("-# ", "-# ", pieces(message.Plain(c.Alt), pieceSize))
+}
+
+// sparks are the lines of a chart over time: a row of cells for each, its name and
+// its latest value behind it.
+func (r *renderer) sparks(c message.Chart) {
+	for _, s := range c.Sparks(2 * barWidth) {
+		words := message.Line{{Text: s.Name, Bold: true}, {Text: " " + s.Last}}
+		r.texts("`"+strings.ReplaceAll(s.Cells, " ", "\u00a0")+"` ", "", pieces(words, pieceSize))
+	}
+	if n := len(c.Bars); n > 0 {
+		r.texts("-# ", "-# ", pieces(message.Plain(c.Bars[0].Label+" – "+c.Bars[n-1].Label), pieceSize))
+	}
 	r.texts("-# ", "-# ", pieces(message.Plain(c.Alt), pieceSize))
 }
 

@@ -10,8 +10,10 @@ import (
 var documentHTML string
 
 var documentTemplate = template.Must(template.New("document").Funcs(template.FuncMap{
-	"kind":   kindOf,
-	"number": Number,
+	"kind":     kindOf,
+	"number":   Number,
+	"overtime": func(c Chart) bool { return c.Kind != ChartBars },
+	"interval": Bar.interval,
 	"percent": func(v, most float64) float64 {
 		if most <= 0 {
 			return 0

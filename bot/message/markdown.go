@@ -92,13 +92,29 @@ func (m *markdown) Chart(c Chart) {
 	for _, s := range c.Series {
 		m.printf(" %s |", mdEscape(s))
 	}
-	m.printf(" total |\n| --- |%s ---: |\n", strings.Repeat(" ---: |", len(c.Series)))
+	total, columns := c.Kind != ChartLines, len(c.Series) // lines do not add up
+	if total {
+		m.printf(" total |")
+		columns++
+	}
+	m.printf("\n| --- |%s", strings.Repeat(" ---: |", len(c.Series)))
+	if total {
+		m.printf(" ---: |")
+	}
+	m.printf("\n")
 	for _, b := range c.Bars {
 		m.printf("| %s |", strings.TrimSpace(b.Flag+" "+mdEscape(b.Label)))
-		for _, v := range b.Values {
-			m.printf(" %s |", Number(v))
+		if b.Missing {
+			m.printf("%s\n", strings.Repeat(" – |", columns))
+			continue
 		}
-		m.printf(" %s |\n", Number(b.Total()))
+		for i, v := range b.Values {
+			m.printf(" %s%s |", Number(v), b.interval(i))
+		}
+		if total {
+			m.printf(" %s |", Number(b.Total()))
+		}
+		m.printf("\n")
 	}
 }
 

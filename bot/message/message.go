@@ -82,20 +82,46 @@ type Who struct {
 // Link is a named URL.
 type Link struct{ Name, URL string }
 
-// Chart is a set of stacked horizontal bars. Alt says what it shows, in words.
+// Chart is one table of numbers with a way to draw it. Alt says what it shows, in
+// words: the finding, not the axes.
 type Chart struct {
+	Kind   ChartKind
 	Title  string
 	Alt    string
-	Series []string // names of the segments, in order
-	Bars   []Bar
+	Note   string   // how it was counted: drawn in pictures, which travel without the text around them
+	Series []string // names of the segments or lines, in order
+	Bars   []Bar    // the bars, or the points in time, oldest first
+	Level  Level    // a line to compare with
 }
 
-// Bar is one bar of a chart, with one value for each series.
+// ChartKind is how a chart is drawn.
+type ChartKind uint8
+
+// The kinds of chart. Each has its baseline at zero.
+const (
+	ChartBars  ChartKind = iota // stacked horizontal bars
+	ChartLines                  // a line for each series over time, with its interval where it has one
+	ChartStack                  // areas over time, stacked
+)
+
+// Level is a named value that a chart of lines is compared with. Without a name
+// there is none.
+type Level struct {
+	At   float64
+	Name string
+}
+
+// Bar is one bar of a chart, or one point in time of all its lines, with one value
+// for each series.
 type Bar struct {
 	Label  string
 	Flag   string
 	Values []float64
-	Note   string
+	// Low and High are the interval of each value; nil for values without one.
+	Low, High []float64
+	Missing   bool // there is no value here, which is not the same as zero: Note says why
+	Part      bool // of a time that is not over, or began earlier than we look
+	Note      string
 }
 
 // Total is the bar's length.
@@ -105,6 +131,14 @@ func (b Bar) Total() float64 {
 		t += v
 	}
 	return t
+}
+
+// interval is a value's interval in words, "" if it has none.
+func (b Bar) interval(i int) string {
+	if i >= len(b.Low) || i >= len(b.High) {
+		return ""
+	}
+	return " (" + Number(b.Low[i]) + "–" + Number(b.High[i]) + ")"
 }
 
 // Actions are buttons.

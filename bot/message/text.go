@@ -3,6 +3,7 @@ package message
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -174,6 +175,10 @@ var shades = []string{"█", "▓", "▒", "░", "·"}
 func (t *text) Chart(c Chart) {
 	t.space("chart", false)
 	t.wrap(tidy(c.Title), "", "")
+	if c.Kind != ChartBars {
+		t.sparks(c)
+		return
+	}
 	most, label := 0.0, 0
 	for _, b := range c.Bars {
 		most = max(most, b.Total())
@@ -204,6 +209,35 @@ func (t *text) Chart(c Chart) {
 		}
 	}
 	t.faint(strings.Join(legend, "   "), "  ")
+}
+
+// sparks are the lines of a chart over time: a row of cells for each, the latest
+// value behind it, and the first and the last moment below.
+func (t *text) sparks(c Chart) {
+	if len(c.Bars) == 0 {
+		return
+	}
+	label, last := 0, 0
+	for _, s := range c.Sparks(1) {
+		label, last = max(label, uniseg.StringWidth(tidy(s.Name))), max(last, uniseg.StringWidth(s.Last))
+	}
+	width := 0
+	for _, s := range c.Sparks(max(10, t.opt.Width-label-last-5)) {
+		name := tidy(s.Name)
+		width = uniseg.StringWidth(s.Cells)
+		t.b.WriteString("  " + name + strings.Repeat(" ", label-uniseg.StringWidth(name)+1) + s.Cells + " " + s.Last + "\n")
+	}
+	from, to := tidy(c.Bars[0].Label), tidy(c.Bars[len(c.Bars)-1].Label)
+	if gap := width - uniseg.StringWidth(from) - uniseg.StringWidth(to); gap > 0 {
+		t.b.WriteString(strings.Repeat(" ", label+3) + t.paint(sgrFaint, from+strings.Repeat(" ", gap)+to) + "\n")
+	} else {
+		t.faint(from+" – "+to, "  ")
+	}
+	words := "Drawn from zero to the highest value."
+	if slices.ContainsFunc(c.Bars, func(b Bar) bool { return b.Missing }) {
+		words += " · is a time without enough data."
+	}
+	t.faint(words, "  ")
 }
 
 func (t *text) Actions(a Actions) {

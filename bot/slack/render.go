@@ -570,6 +570,20 @@ func (r *renderer) bars(c message.Chart) {
 		most = max(most, b.Total())
 	}
 	var lines []string
+	if c.Kind != message.ChartBars { // over time: a row of cells for each series
+		for _, s := range c.Sparks(2 * barWidth) {
+			lines = append(lines, s.Cells+" "+tidy(s.Name)+" "+s.Last)
+		}
+		if n := len(c.Bars); n > 0 {
+			lines = append(lines, tidy(c.Bars[0].Label)+" – "+tidy(c.Bars[n-1].Label))
+		}
+		if t := tidy(c.Title); t != "" {
+			r.flow(true, []inline{{Type: "text", Text: t, Style: &style{Bold: true}}})
+		}
+		r.pre(true, lines)
+		r.small(false, tidy(c.Alt))
+		return
+	}
 	for _, b := range c.Bars {
 		label := tidy(b.Label)
 		var bar strings.Builder

@@ -109,6 +109,10 @@ var rooms = map[string]room{
 		may: []string{"feeds"},
 		why: "message is the closed document that each platform must show; it has no words but its own",
 	},
+	"bot/chart": {
+		may: []string{"bot/message"},
+		why: "chart draws the numbers it is handed; what they mean has been said in words before",
+	},
 	"bot/bottest": {
 		may: []string{"bot", "bot/message", "digest", "digest/query", "feeds", "feeds/registry"},
 		why: "bottest is the suite that each platform must pass, so it cannot know one of them; its newsroom is in memory and needs no store",
@@ -117,7 +121,7 @@ var rooms = map[string]room{
 	"bot/discord":  adapter,
 	"bot/terminal": adapter,
 	"bot/web": {
-		may:   []string{"feeds", "digest", "digest/query", "bot", "bot/message"},
+		may:   []string{"feeds", "digest", "digest/query", "bot", "bot/chart", "bot/message"},
 		tests: []string{"bot/bottest"},
 		why:   "web is a window on the archive; it reads through an interface of its own and knows no other platform",
 	},
@@ -125,7 +129,7 @@ var rooms = map[string]room{
 
 // adapter is the room of a chat platform.
 var adapter = room{
-	may:   []string{"bot", "bot/message", "digest", "feeds"},
+	may:   []string{"bot", "bot/chart", "bot/message", "digest", "feeds"},
 	tests: []string{"bot/bottest"},
 	why:   "an adapter shows messages and hands on invocations; an adapter that knew works would answer in its own way",
 }
@@ -233,8 +237,8 @@ var homes = map[string]home{
 		why: "a platform's published schema is a second opinion on what we send; the program itself sends what it has made",
 	},
 	"golang.org/x/image": {
-		rooms: []string{"bot/discord"},
-		why:   "a chart is drawn where a platform can show pictures only; everywhere else it is made of what the platform has",
+		rooms: []string{"bot/chart"},
+		why:   "pictures are drawn in one room, so that a chart looks the same wherever it is shown",
 	},
 	"github.com/yuin/goldmark": {
 		rooms: []string{"bot/message"}, tests: true,
@@ -260,6 +264,7 @@ var pure = map[string]string{
 	"digest":       "the same works and the same time make the same digest",
 	"digest/query": "a query means the same wherever it is asked",
 	"digest/rank":  "the same works in the same order, or nobody can say why",
+	"bot/chart":    "the same numbers make the same picture",
 	"bot/message":  "a message is a value; showing it is for a platform",
 }
 
