@@ -87,6 +87,11 @@ var namePattern = regexp.MustCompile(`^[-_'\p{L}\p{N}\p{Devanagari}\p{Thai}]{1,3
 // of the table's texts Discord would refuse.
 func (a *Adapter) registrations() ([]registration, error) {
 	b := &builder{translations: a.opt.Translations}
+	for locale := range b.translations {
+		if !slices.Contains(locales, locale) {
+			b.fail("%q is no locale of Discord's", locale)
+		}
+	}
 	command := func(kind int, name, about string) registration {
 		r := registration{
 			Type: kind, Name: name, Description: about,
@@ -114,6 +119,10 @@ func (a *Adapter) registrations() ([]registration, error) {
 	}
 	out = append(out, command(commandMessage, messageCommand, ""))
 	for _, r := range out {
+		b.apart("/"+r.Name, r.Options)
+		for _, o := range r.Options {
+			b.apart("/"+r.Name+" "+o.Name, o.Options)
+		}
 		if n := r.weight(); n > maxCommand {
 			b.fail("command %s has %d characters of names and descriptions, at most %d are allowed", r.Name, n, maxCommand)
 		}

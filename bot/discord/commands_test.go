@@ -117,11 +117,60 @@ func TestTranslations(t *testing.T) {
 	}
 }
 
+// Each language that comes with the program is whole: nothing in the table of commands
+// is left in English, and nothing is translated that is not in it.
+func TestLocales(t *testing.T) {
+	all := Translations()
+	if len(all) == 0 {
+		t.Fatal("no languages")
+	}
+	if _, err := newAdapter(t, Options{}).registrations(); err != nil {
+		t.Error(err)
+	}
+	want := map[string]bool{chatAbout: true, manageCommand: true, manageAbout: true, messageCommand: true}
+	for _, c := range bot.Commands() {
+		want[c.Name], want[c.About] = true, true
+		for _, p := range c.Params {
+			want[p.Name], want[p.About] = true, true
+			for _, v := range p.Choices {
+				want[v] = true
+			}
+		}
+	}
+	for locale, texts := range all {
+		for english := range want {
+			if texts[english] == "" {
+				t.Errorf("locales/%s.tsv has no line for %q", locale, english)
+			}
+		}
+		for english := range texts {
+			if !want[english] {
+				t.Errorf("locales/%s.tsv translates %q, which no command says any more", locale, english)
+			}
+		}
+	}
+	// Judged like everything else.
+	for _, tt := range []struct {
+		name  string
+		texts map[string]map[string]string
+		want  string
+	}{
+		{"no locale", map[string]map[string]string{"de-DE": {}}, "no locale"},
+		{"one name twice", map[string]map[string]string{"de": {"work": "x", "why": "x"}}, "both called"},
+		{"the name of another", map[string]map[string]string{"de": {"work": "why"}}, "both called"},
+		{"too long", map[string]map[string]string{"de": {"your list": strings.Repeat("ü", 101)}}, "too long"},
+	} {
+		if _, err := newAdapter(t, Options{Translations: tt.texts}).registrations(); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
 // Commands are sent when they differ from what Discord has, and only then; what
 // Discord adds and reorders is no difference.
 func TestRegister(t *testing.T) {
 	f := newFake(t)
-	a := f.adapter(t, Options{})
+	a := f.adapter(t, Options{Translations: map[string]map[string]string{}}) // the golden file is in English
 	for i, want := range []bool{true, false, false} {
 		changed, err := a.Register(t.Context())
 		if err != nil || changed != want {

@@ -126,7 +126,7 @@ type Options struct {
 	Pictures bool
 	// Translations are names and descriptions of commands in other languages: by
 	// locale (https://discord.com/developers/docs/reference#locales), then by the
-	// English text. What is missing stays English.
+	// English text. What is missing stays English. nil means [Translations].
 	Translations map[string]map[string]string
 	// Commands is the table that is registered; nil means bot.Commands().
 	Commands []bot.Command
@@ -182,6 +182,9 @@ func New(opt Options) (*Adapter, error) {
 	}
 	if opt.Commands == nil {
 		opt.Commands = bot.Commands()
+	}
+	if opt.Translations == nil {
+		opt.Translations = Translations()
 	}
 	a := &Adapter{
 		opt: opt, log: opt.Log, appID: opt.ApplicationID,
