@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -220,11 +221,24 @@ func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.Delive
 			return a.postInForum(ctx, to, channelID, id, part)
 		}
 	}
+	if e, _ := out.refusal(); e.Code == codeArchived && a.reopen(ctx, channelID) {
+		if out, err = a.withFiles(ctx, call{method: http.MethodPost, path: route, bucket: route, body: body, files: files}, body); err != nil {
+			return "", &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
+		}
+	}
 	var m posted
 	if fail := classify(out, &m); fail != nil {
 		return "", fail
 	}
 	return receipt(cmp.Or(m.ChannelID, channelID), m.ID), nil
+}
+
+// reopen takes a thread out of the archive, which whoever may post in it may do as long
+// as it is not locked, and reports whether it did.
+// https://discord.com/developers/docs/resources/channel#modify-channel
+func (a *Adapter) reopen(ctx context.Context, channelID string) bool {
+	route := "/channels/" + channelID
+	return a.do(ctx, call{method: http.MethodPatch, path: route, bucket: route, body: map[string]bool{"archived": false}}).ok()
 }
 
 // A posted message is what is read of Discord's answer.
@@ -468,6 +482,19 @@ func (a *Adapter) kind(channelID string) int {
 	return a.kinds[channelID].Type
 }
 
+// forum is what is known of a forum.
+func (a *Adapter) forum(channelID string) channel {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.kinds[channelID]
+}
+
+func (a *Adapter) forget(channelID string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.kinds, channelID)
+}
+
 func (a *Adapter) isKnown(channelID string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -495,38 +522,74 @@ func (a *Adapter) postInForum(ctx context.Context, to digest.Destination, channe
 		_, title, _ = strings.Cut(rest, ": ")
 	}
 	thread := map[string]any{"name": cut(cmp.Or(strings.TrimSpace(oneLine(title)), "Digest"), maxThreadName), "message": body}
-	a.mu.Lock()
-	tags := a.kinds[channelID].AvailableTags
-	a.mu.Unlock()
-	if chosen := tagsFor(tags, string(part.Payload)); len(chosen) > 0 {
-		thread["applied_tags"] = chosen
-	}
 	route := "/channels/" + channelID + "/threads"
-	out, err := a.withFiles(ctx, call{method: http.MethodPost, path: route, bucket: route, body: thread, files: files}, body)
-	if err != nil {
-		return "", &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
-	}
 	var m posted
-	if fail := classify(out, &m); fail != nil {
-		return "", fail
+	for again := false; ; again = true {
+		tags, fits := a.forum(channelID).tagsFor(string(part.Payload))
+		if !fits {
+			return "", &bot.PostError{Fate: bot.FateDead, Say: refusalWords(0, codeTagRequired)}
+		}
+		delete(thread, "applied_tags")
+		if len(tags) > 0 {
+			thread["applied_tags"] = tags
+		}
+		out, err := a.withFiles(ctx, call{method: http.MethodPost, path: route, bucket: route, body: thread, files: files}, body)
+		if err != nil {
+			return "", &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
+		}
+		// The forum may have other tags, or another rule, than when we asked.
+		if e, _ := out.refusal(); !again && out.status == http.StatusBadRequest && (e.Code == codeTagRequired || len(tags) > 0) {
+			a.forget(channelID)
+			if a.learn(ctx, channelID); a.isForum(channelID) {
+				continue
+			}
+		}
+		if fail := classify(out, &m); fail != nil {
+			return "", fail
+		}
+		// The first message of a forum's post has the post's id.
+		return receipt(m.ID, m.ID), nil
 	}
-	// The first message of a forum's post has the post's id.
-	return receipt(m.ID, m.ID), nil
 }
 
-// tagsFor are the forum's tags that the digest's text speaks of, such as a tag named
-// as a section.
-func tagsFor(tags []forumTag, payload string) []string {
-	payload = strings.ToLower(payload)
-	var out []string
-	for _, t := range tags {
+// tagsFor are the forum's tags that the digest has sections for, at most as many as a
+// post may have. Where the forum wants a tag on each post and none fits, it is the
+// first that we may set; fits is false if there is none.
+func (c channel) tagsFor(payload string) (ids []string, fits bool) {
+	var titles []string
+	for _, m := range sectionTitle.FindAllStringSubmatch(payload, -1) {
+		titles = append(titles, strings.ToLower(m[1]))
+	}
+	open := ""
+	for _, t := range c.AvailableTags {
 		name := strings.ToLower(strings.TrimSpace(t.Name))
-		if name != "" && !t.Moderated && strings.Contains(payload, "### "+name) && len(out) < maxTags {
-			out = append(out, t.ID)
+		if name == "" || t.Moderated {
+			continue
+		}
+		open = cmp.Or(open, t.ID)
+		about := slices.ContainsFunc(titles, func(title string) bool {
+			rest, begins := strings.CutPrefix(title, name)
+			return begins && (rest == "" || !isWord(rest[0]) && rest[0] < 0x80)
+		})
+		if about && len(ids) < maxTags {
+			ids = append(ids, t.ID)
 		}
 	}
-	return out
+	if len(ids) == 0 && c.Flags&flagRequireTag != 0 {
+		if open == "" {
+			return nil, false
+		}
+		ids = []string{open}
+	}
+	return ids, true
 }
+
+// sectionTitle is the heading of a section in a payload.
+var sectionTitle = regexp.MustCompile(`(?:"|\\n)### ((?:[^"\\]|\\[^n])+)`)
+
+// flagRequireTag is set on a forum in which each post needs a tag.
+// https://discord.com/developers/docs/resources/channel#channel-object-channel-flags
+const flagRequireTag = 1 << 4
 
 // How far back a channel is read: pages of a hundred messages.
 const (

@@ -483,6 +483,118 @@ func TestPostForum(t *testing.T) {
 	}
 }
 
+func TestForumTags(t *testing.T) {
+	payload := string(mustJSON(map[string]any{"components": []any{
+		map[string]any{"type": 10, "content": "## This week\n### Build on it · 3 of 9\nx ### papers"}, map[string]any{"type": 10, "content": "### Papers"}, map[string]any{"type": 10, "content": "### “Quoted” \"title\""},
+	}}))
+	tag := func(id, name string) forumTag { return forumTag{ID: id, Name: name} }
+	for _, tt := range []struct {
+		name  string
+		tags  []forumTag
+		flags int
+		want  string
+		fits  bool
+	}{
+		{"by section", []forumTag{tag("1", "Other"), tag("2", "build on it"), tag("3", "Papers")}, 0, "[2 3]", true},
+		{"a word that only begins so", []forumTag{tag("1", "Paper"), tag("2", "build on")}, 0, "[2]", true},
+		{"none fits", []forumTag{tag("1", "Other")}, 0, "[]", true},
+		{"none fits, one is wanted", []forumTag{{ID: "1", Name: "Staff", Moderated: true}, tag("2", "Other"), tag("3", "More")}, flagRequireTag, "[2]", true},
+		{"one is wanted, and all are the moderators'", []forumTag{{ID: "1", Name: "Papers", Moderated: true}}, flagRequireTag, "[]", false},
+		{"no more than five", []forumTag{tag("1", "papers"), tag("2", "papers"), tag("3", "papers"), tag("4", "papers"), tag("5", "papers"), tag("6", "papers")}, 0, "[1 2 3 4 5]", true},
+	} {
+		ids, fits := channel{AvailableTags: tt.tags, Flags: tt.flags}.tagsFor(payload)
+		if fmt.Sprint(ids) != tt.want || fits != tt.fits {
+			t.Errorf("%s: %v, %v, want %s, %v", tt.name, ids, fits, tt.want, tt.fits)
+		}
+	}
+}
+
+// A forum that has changed since it was looked at is looked at again, once.
+func TestForumChanged(t *testing.T) {
+	f := newFake(t)
+	forum := map[string]any{"id": chanID, "type": channelForum, "available_tags": []map[string]any{{"id": "1", "name": "Papers"}}}
+	f.kinds[chanID] = forum
+	a := f.adapter(t, Options{})
+	parts, err := a.Render(message.Document{Summary: "This week", Blocks: []message.Block{message.Heading{Level: 2, Text: "Papers"}, message.Paragraph{Text: message.Plain("x")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Post(t.Context(), here, "d1", parts[0], ""); err != nil {
+		t.Fatal(err)
+	}
+	f.mu.Lock()
+	f.kinds[chanID] = map[string]any{"id": chanID, "type": channelForum, "flags": flagRequireTag, "available_tags": []map[string]any{{"id": "7", "name": "News"}}}
+	f.mu.Unlock()
+	f.hook = func(w http.ResponseWriter, r *http.Request, _ func() []byte) bool {
+		if !strings.HasSuffix(r.URL.Path, "/threads") {
+			return false
+		}
+		var got struct {
+			Tags []string `json:"applied_tags"`
+		}
+		f.mu.Lock()
+		_ = json.Unmarshal(f.requests[len(f.requests)-1].body, &got)
+		f.mu.Unlock()
+		if fmt.Sprint(got.Tags) != "[7]" {
+			refuse(w, 400, codeInvalidForm, "Invalid Form Body")
+			return true
+		}
+		return false
+	}
+	if _, err := a.Post(t.Context(), here, "d2", parts[0], ""); err != nil {
+		t.Errorf("with other tags: %v", err)
+	}
+	f.mu.Lock()
+	f.kinds[chanID] = map[string]any{"id": chanID, "type": channelForum, "flags": flagRequireTag}
+	f.mu.Unlock()
+	before := f.count(http.MethodPost, "/threads")
+	f.hook = func(w http.ResponseWriter, r *http.Request, _ func() []byte) bool {
+		if strings.HasSuffix(r.URL.Path, "/threads") {
+			refuse(w, 400, codeTagRequired, "A tag is required")
+			return true
+		}
+		return false
+	}
+	var e *bot.PostError
+	if _, err := a.Post(t.Context(), here, "d3", parts[0], ""); !errors.As(err, &e) || e.Fate != bot.FateDead || !strings.Contains(e.Say, "Add a tag") {
+		t.Errorf("without a tag: %v", err)
+	}
+	if n := f.count(http.MethodPost, "/threads") - before; n != 1 {
+		t.Errorf("tried %d times", n)
+	}
+}
+
+// An archived thread is opened again; a locked one is not ours to open.
+func TestArchivedThread(t *testing.T) {
+	for _, locked := range []bool{false, true} {
+		f := newFake(t)
+		a := f.adapter(t, Options{})
+		archived := true
+		f.hook = func(w http.ResponseWriter, r *http.Request, _ func() []byte) bool {
+			switch {
+			case r.Method == http.MethodPatch && locked:
+				refuse(w, 403, codeMissingPerms, "Missing Permissions")
+			case r.Method == http.MethodPatch:
+				archived = false
+				_, _ = w.Write([]byte("{}"))
+			case r.Method == http.MethodPost && archived:
+				refuse(w, 400, codeArchived, "Thread is archived")
+			default:
+				return false
+			}
+			return true
+		}
+		_, err := a.Post(t.Context(), here, "d1", onePart(t, a), "")
+		var e *bot.PostError
+		if locked && (!errors.As(err, &e) || e.Fate != bot.FateDead || !strings.Contains(e.Say, "locked")) || !locked && err != nil {
+			t.Errorf("locked %v: %v", locked, err)
+		}
+		if n, want := f.count(http.MethodPost, "/messages"), map[bool]int{false: 2, true: 1}[locked]; n != want {
+			t.Errorf("locked %v: %d posts, want %d", locked, n, want)
+		}
+	}
+}
+
 // A digest that may stand there twice says so, where there is room.
 func TestPostResent(t *testing.T) {
 	f := newFake(t)
