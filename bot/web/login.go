@@ -107,6 +107,11 @@ func ReaderOf(ctx context.Context) (bot.Reader, bool) {
 	return r, ok
 }
 
+// WithReader is ctx as that of a request by who.
+func WithReader(ctx context.Context, who bot.Reader) context.Context {
+	return context.WithValue(ctx, readerKey{}, who)
+}
+
 // reader is who a request's session says it is.
 func (s *site) reader(r *http.Request) (bot.Reader, bool) {
 	c, err := r.Cookie(s.cookie(sessionCookie))
@@ -159,7 +164,7 @@ func (s *site) enter(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, ok := s.reader(r)
 		if ok {
-			r = r.WithContext(context.WithValue(r.Context(), readerKey{}, who))
+			r = r.WithContext(WithReader(r.Context(), who))
 		}
 		switch {
 		case r.Method == http.MethodPost && r.URL.Path == "/logout":

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -60,18 +61,20 @@ type config struct {
 
 	SecretKey secret `env:"SECRET_KEY" help:"key that seals workspaces' tokens in the database: 32 bytes in hex or base64; several, parted by commas, to change it: the first seals, all open"`
 
-	DiscordToken       secret   `env:"DISCORD_TOKEN" help:"token of the bot; sets up Discord"`
-	DiscordPublicKey   string   `env:"DISCORD_PUBLIC_KEY" help:"the application's public key, for interactions at /discord/ in place of the gateway"`
-	DiscordApplication string   `env:"DISCORD_APPLICATION_ID" help:"the application's id; asked of Discord if empty"`
-	DiscordGuilds      []string `env:"DISCORD_GUILDS" help:"ids of servers to register commands in at once, for development; everywhere if empty"`
-	DiscordURL         string   `env:"DISCORD_URL" envDefault:"https://discord.com/api/v10" help:"base URL of Discord's API"`
-	DiscordCharts      string   `env:"DISCORD_CHARTS" envDefault:"picture" help:"how digests show charts: picture, which needs the permission Attach Files, or text"`
-	DiscordPublish     bool     `env:"DISCORD_PUBLISH" help:"publish every digest that goes to an announcement channel; without it, those of subscriptions with publish:yes (true or false)"`
+	DiscordToken        secret   `env:"DISCORD_TOKEN" help:"token of the bot; sets up Discord"`
+	DiscordPublicKey    string   `env:"DISCORD_PUBLIC_KEY" help:"the application's public key, for interactions at /discord/ in place of the gateway"`
+	DiscordClientSecret secret   `env:"DISCORD_CLIENT_SECRET" help:"client secret of the application, to let people sign in to the pages"`
+	DiscordApplication  string   `env:"DISCORD_APPLICATION_ID" help:"the application's id; asked of Discord if empty"`
+	DiscordGuilds       []string `env:"DISCORD_GUILDS" help:"ids of servers to register commands in at once, for development; everywhere if empty"`
+	DiscordURL          string   `env:"DISCORD_URL" envDefault:"https://discord.com/api/v10" help:"base URL of Discord's API"`
+	DiscordCharts       string   `env:"DISCORD_CHARTS" envDefault:"picture" help:"how digests show charts: picture, which needs the permission Attach Files, or text"`
+	DiscordPublish      bool     `env:"DISCORD_PUBLISH" help:"publish every digest that goes to an announcement channel; without it, those of subscriptions with publish:yes (true or false)"`
 
-	Lookups       bool   `env:"LOOKUPS" envDefault:"true" help:"look up affiliations and licenses that feeds do not carry (true or false)"`
-	Web           string `env:"WEB" envDefault:"loopback" help:"who may read the pages: off, loopback, public, or proxy (whom a reverse proxy names in a header)"`
-	WebURL        string `env:"WEB_URL" help:"public address of the pages, for links in feeds and digests"`
-	WebUserHeader string `env:"WEB_USER_HEADER" envDefault:"X-Forwarded-User" help:"header in which the proxy names the reader"`
+	Lookups       bool     `env:"LOOKUPS" envDefault:"true" help:"look up affiliations and licenses that feeds do not carry (true or false)"`
+	Web           string   `env:"WEB" envDefault:"loopback" help:"who may read the pages: off, loopback, public, login (members of our workspaces, by the platforms' OAuth), or proxy (whom a reverse proxy names in a header)"`
+	WebURL        string   `env:"WEB_URL" help:"public address of the pages, for links in feeds and digests"`
+	WebUserHeader string   `env:"WEB_USER_HEADER" envDefault:"X-Forwarded-User" help:"header in which the proxy names the reader"`
+	WebProxies    []string `env:"WEB_PROXIES" help:"addresses or networks (CIDR) of reverse proxies whose word is taken for who asks; this machine if empty"`
 
 	Listen string `env:"LISTEN" envDefault:"127.0.0.1:8080" help:"address of the pages, of /healthz and /readyz, and of the platforms' requests"`
 
@@ -205,8 +208,27 @@ func (c *config) check() (faults []error) {
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		faults = append(faults, fmt.Errorf("%sZONE: %q is not an IANA time zone such as Europe/Paris", prefix, c.Zone))
 	}
-	if !slices.Contains([]string{"off", "loopback", "public", "proxy"}, c.Web) {
-		faults = append(faults, fmt.Errorf("%sWEB: %q is none of off, loopback, public, proxy", prefix, c.Web))
+	if !slices.Contains([]string{"off", "loopback", "public", "login", "proxy"}, c.Web) {
+		faults = append(faults, fmt.Errorf("%sWEB: %q is none of off, loopback, public, login, proxy", prefix, c.Web))
+	}
+	for _, text := range c.WebProxies {
+		if _, err := parseProxy(text); err != nil {
+			faults = append(faults, fmt.Errorf("%sWEB_PROXIES: %q is neither an address nor a network such as 10.0.0.0/8", prefix, text))
+		}
+	}
+	if c.Web == "login" {
+		if c.WebURL == "" {
+			faults = append(faults, fmt.Errorf("%sWEB: login needs %sWEB_URL, which people are sent back to", prefix, prefix))
+		}
+		if err == nil && ring.Empty() {
+			faults = append(faults, fmt.Errorf("%sWEB: login needs %sSECRET_KEY, which signs sessions; openssl rand -hex 32 makes one", prefix, prefix))
+		}
+		if (c.SlackClientSecret == "" || c.SlackBotToken == "" && !c.manyWorkspaces()) && (c.DiscordClientSecret == "" || c.DiscordToken == "") {
+			faults = append(faults, fmt.Errorf("%sWEB: login needs a platform to sign in with: %sSLACK_CLIENT_ID and %sSLACK_CLIENT_SECRET, or %sDISCORD_CLIENT_SECRET", prefix, prefix, prefix, prefix))
+		}
+	}
+	if c.DiscordClientSecret != "" && c.DiscordApplication == "" {
+		faults = append(faults, fmt.Errorf("%sDISCORD_CLIENT_SECRET: it goes with %sDISCORD_APPLICATION_ID", prefix, prefix))
 	}
 	if u, err := url.Parse(c.WebURL); c.WebURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		faults = append(faults, fmt.Errorf("%sWEB_URL: %q is not an http or https URL", prefix, c.WebURL))
@@ -229,6 +251,25 @@ func (c *config) check() (faults []error) {
 		faults = append(faults, fmt.Errorf("%sDATABASE_URL: want sqlite:PATH or postgres://…", prefix))
 	}
 	return faults
+}
+
+// proxies are the networks of WEB_PROXIES, which check has read.
+func (c *config) proxies() (out []netip.Prefix) {
+	for _, text := range c.WebProxies {
+		if p, err := parseProxy(text); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func parseProxy(text string) (netip.Prefix, error) {
+	text = strings.TrimSpace(text)
+	if a, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err
 }
 
 // dataDir is where a user's data belongs: the XDG base directory for data

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"seedcorn/bot"
+	"seedcorn/bot/discord"
+	"seedcorn/bot/slack"
 	"seedcorn/bot/web"
 	"seedcorn/digest"
 	"seedcorn/digest/store"
@@ -18,12 +21,15 @@ import (
 	"seedcorn/feeds/catalog"
 )
 
-// pages are the archive in the browser; nil if it is off.
-func (a *app) pages(w *world) http.Handler {
-	access := map[string]web.Access{"loopback": web.LoopbackOnly, "public": web.Public, "proxy": web.ByProxy}
+// pages are the archive in the browser; nil if it is off. Those of platforms that can
+// tell who somebody is are ways to sign in.
+func (a *app) pages(w *world, platforms places) http.Handler {
+	access := map[string]web.Access{"loopback": web.LoopbackOnly, "public": web.Public, "proxy": web.ByProxy, "login": web.ByLogin}
 	if w.cfg.Web == "off" {
 		return nil
 	}
+	// Sessions are signed with the newest key; changing it ends them.
+	key, _, _ := strings.Cut(w.cfg.SecretKey.reveal(), ",")
 	d := desk{w, a.now}
 	return web.New(web.Options{
 		Library: d, Press: d, Registry: w.reg, Archive: archive{w.db},
@@ -39,48 +45,84 @@ func (a *app) pages(w *world) http.Handler {
 			})
 			return catalog.WriteOPML(out, "Seedcorn sources", sources)
 		},
-		BaseURL: w.cfg.WebURL, Access: access[w.cfg.Web], UserHeader: w.cfg.WebUserHeader, Now: d.Now, Log: w.log,
+		BaseURL: w.cfg.WebURL, Access: access[w.cfg.Web], UserHeader: w.cfg.WebUserHeader, Proxies: w.cfg.proxies(),
+		Logins: platforms.logins(w), Secret: []byte(strings.TrimSpace(key)), Now: d.Now, Log: w.log,
 	})
 }
 
+// logins are the platforms at which people can show who they are.
+func (p places) logins(w *world) (out []bot.Login) {
+	if s, ok := p[slack.Name].(*slack.Adapter); ok && w.cfg.SlackClientSecret != "" {
+		out = append(out, s.Login(w.cfg.SlackClientID, slack.Secret(w.cfg.SlackClientSecret.reveal())))
+	}
+	if d, ok := p[discord.Name].(*discord.Adapter); ok && w.cfg.DiscordClientSecret != "" {
+		out = append(out, d.Login(w.cfg.DiscordApplication, discord.Secret(w.cfg.DiscordClientSecret.reveal())))
+	}
+	return out
+}
+
 // An archive hands out the digests that went to channels. What went to one person is
-// nobody else's, and neither is what nobody can say where it went.
+// nobody else's, and neither is what nobody can say where it went. Who has signed in
+// is shown what went to workspaces of theirs, and what was written to no workspace.
 type archive struct{ db *store.DB }
 
 func (a archive) Digest(ctx context.Context, id digest.DigestID) (digest.Digest, bool, error) {
-	d, err := a.db.Digest(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
+	to, err := a.db.AddressOf(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !mayRead(ctx, to) {
 		return digest.Digest{}, false, nil
 	}
 	if err != nil {
 		return digest.Digest{}, false, err
 	}
-	shown, err := a.shown(ctx)
-	return d.Digest, shown[d.Subscription], err
+	d, err := a.db.Digest(ctx, id)
+	return d.Digest, err == nil, err
 }
 
+// Digests leaves out what says the same: a hundred channels with one query are told
+// one digest.
 func (a archive) Digests(ctx context.Context, limit int) ([]web.Edition, error) {
-	shown, err := a.shown(ctx)
+	addresses, err := a.db.Addresses(ctx, 10_000)
 	if err != nil {
 		return nil, err
 	}
-	ds, err := a.db.Digests(ctx, "", 1000)
+	type saying struct {
+		query    string
+		from, to int64
+	}
+	said := map[saying]bool{}
 	var out []web.Edition
-	for _, d := range ds {
-		if shown[d.Subscription] && len(out) < limit {
-			out = append(out, web.Edition{ID: d.ID, Digest: d.Digest})
+	for _, at := range addresses {
+		if !mayRead(ctx, at.To) {
+			continue
+		}
+		d, err := a.db.Digest(ctx, at.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // it was removed just now
+		}
+		if err != nil {
+			return nil, err
+		}
+		what := saying{d.Query, d.Period.From.UnixMilli(), d.Period.To.UnixMilli()}
+		if said[what] {
+			continue
+		}
+		said[what] = true
+		if out = append(out, web.Edition{ID: d.ID, Digest: d.Digest}); len(out) == limit {
+			break
 		}
 	}
-	return out, err
+	return out, nil
 }
 
-func (a archive) shown(ctx context.Context) (map[digest.SubscriptionID]bool, error) {
-	subs, err := a.db.Subscriptions(ctx)
-	out := map[digest.SubscriptionID]bool{}
-	for _, s := range subs {
-		out[s.ID] = !s.Destination.Direct
+func mayRead(ctx context.Context, to digest.Destination) bool {
+	who, signedIn := web.ReaderOf(ctx)
+	switch {
+	case to.Direct:
+		return false
+	case !signedIn || to.Workspace == "":
+		return true
 	}
-	return out, err
+	return to.Platform == who.Platform && slices.Contains(who.Workspaces, to.Workspace)
 }
 
 // newServer returns a server with bounds on what a client may take.
@@ -97,7 +139,7 @@ func (a *app) browse(w *world) (address string, stop func(), err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("serving the pages: %w", err)
 	}
-	server := newServer(a.pages(w))
+	server := newServer(a.pages(w, nil))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -78,7 +78,7 @@ func (a *app) serve(ctx context.Context, w *world) error {
 	var rung atomic.Int64 // Unix time of the last ring
 	mux := healthPage(w, &rung)
 	platforms.mount(mux, router)
-	if pages := a.pages(w); pages != nil {
+	if pages := a.pages(w, platforms); pages != nil {
 		mux.Handle("/", pages)
 	}
 	server := newServer(mux)

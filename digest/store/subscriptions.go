@@ -217,6 +217,55 @@ func (db *DB) Digest(ctx context.Context, id digest.DigestID) (StoredDigest, err
 	return found[0], nil
 }
 
+// An Address is where a digest went.
+type Address struct {
+	ID digest.DigestID
+	To digest.Destination
+}
+
+// Addresses returns where the latest digests went, newest first: by their messages,
+// which stay when a subscription ends, or by the subscription. Those of which neither
+// is left are not among them. limit is 1 to 10,000, 0 means 1,000.
+func (db *DB) Addresses(ctx context.Context, limit int) ([]Address, error) {
+	if limit <= 0 {
+		limit = 1000
+	}
+	return db.addresses(ctx, "ORDER BY d.period_to DESC, d.id LIMIT $1", min(limit, 10_000))
+}
+
+// AddressOf returns where one digest went, or [ErrNotFound] if nothing tells.
+func (db *DB) AddressOf(ctx context.Context, id digest.DigestID) (digest.Destination, error) {
+	found, err := db.addresses(ctx, "WHERE d.id = $1", string(id))
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("address of digest %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return digest.Destination{}, err
+	}
+	return found[0].To, nil
+}
+
+func (db *DB) addresses(ctx context.Context, which string, args ...any) (out []Address, err error) {
+	err = each(ctx, db, `SELECT d.id, COALESCE(x.destination, s.destination, '') FROM digests d
+		LEFT JOIN deliveries x ON x.digest = d.id AND x.part = 0
+		LEFT JOIN subscriptions s ON s.id = d.subscription `+which, args, func(r *sql.Rows) error {
+		var a Address
+		var to string
+		if err := r.Scan(&a.ID, &to); err != nil || to == "" {
+			return err
+		}
+		if err := json.Unmarshal([]byte(to), &a.To); err != nil {
+			return fmt.Errorf("destination of digest %s: %w", a.ID, err)
+		}
+		out = append(out, a)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading where digests went: %w", explain(err))
+	}
+	return out, nil
+}
+
 func (db *DB) digests(ctx context.Context, doing, which string, args ...any) (out []StoredDigest, err error) {
 	err = each(ctx, db, "SELECT id, subscription, body FROM digests "+which, args, func(r *sql.Rows) error {
 		var d StoredDigest
