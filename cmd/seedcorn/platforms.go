@@ -122,7 +122,7 @@ func (p places) talk(ctx context.Context, w *world, h bot.Handler) *sync.WaitGro
 }
 
 func (a *app) manifestCommand() *cobra.Command {
-	c := &cobra.Command{Use: "manifest", Short: "what to give Slack or Discord to install the bot"}
+	c := &cobra.Command{Use: "manifest", Short: "what to give Slack, Discord or Grafana"}
 	var opt slack.ManifestOptions
 	forSlack := &cobra.Command{
 		Use: "slack", Short: "an app manifest (YAML), to be pasted at api.slack.com/apps under “From a manifest”", Args: cobra.NoArgs,
@@ -184,6 +184,7 @@ func (a *app) manifestCommand() *cobra.Command {
 	}
 	forDiscord.Flags().BoolVar(&pictures, "pictures", true, "ask for Attach Files, for charts as pictures")
 	c.AddCommand(forSlack, forDiscord)
+	c.AddCommand(a.grafanaCommand())
 	return c
 }
 
