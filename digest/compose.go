@@ -50,6 +50,7 @@ type Digest struct {
 	Balance  Balance    `json:"balance"`
 	Small    SmallPrint `json:"small_print"`
 	Merged   int        `json:"merged,omitempty"` // periods missed and merged into this one
+	Amended  time.Time  `json:"amended,omitzero"` // the latest erratum, if there is one: see [Amend]
 }
 
 // Numbers are the line under the headline.
@@ -81,6 +82,7 @@ type Story struct {
 	Line    string      `json:"line,omitempty"`    // one sentence of the item's own text
 	Also    []StoryLink `json:"also,omitempty"`    // other places where it appeared
 	Changes []Event     `json:"changes,omitempty"` // what changed in the period
+	Errata  []Erratum   `json:"errata,omitempty"`  // what was found out since
 	Lineage []string    `json:"lineage,omitempty"` // what it is derived from
 }
 

@@ -6,6 +6,7 @@
 //	  works with open questions ── [Lookups]    ──► services   ──► tags ──► storage     (lookup.go)
 //	  subscriptions that are due── [Editions]   ──► a digest and its messages, stored    (edition.go)
 //	  messages in the outbox    ── [Deliveries] ──► a platform, each once                (deliver.go)
+//	  messages that say what does not hold any more ── [Amendments] ──► edited in place  (amend.go)
 //
 // The bell decides nothing. Each of the four asks its small interface over storage
 // ([Shelf], [Notebook], [Ledger], [Outbox]) what there is to do, writes down what came of

@@ -47,8 +47,9 @@ type draft struct {
 	work        digest.Work // the fold of entries
 	slots       []*slot     // nil until fetched
 	corrections []digest.Correction
-	events      []digest.Event // what the work carries, and what happened just now
-	fresh       []digest.Event // of them, those to be appended to its history
+	events      []digest.Event   // what the work carries, and what happened just now
+	fresh       []digest.Event   // of them, those to be appended to its history
+	errata      []digest.Erratum // what digests that told about it do not say yet
 
 	stored *storedWork // nil for a work begun just now
 	into   *draft      // the work it was found to be
@@ -277,6 +278,9 @@ func (w *draft) happened(e digest.Event) {
 	e.At = e.At.UTC().Truncate(time.Millisecond) // as it is stored
 	w.events = append(slices.Clone(w.events), e)
 	w.fresh = append(w.fresh, e)
+	if x, ok := digest.ErratumOf(e); ok {
+		w.errata = append(w.errata, x)
+	}
 }
 
 // maxClaimants is how many works may claim a key before the claims prove nothing:

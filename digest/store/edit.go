@@ -15,37 +15,58 @@ import (
 )
 
 // Correct appends a person's correction and folds its work again. An empty value
-// takes earlier ones of the field back. The ID is given here. [ErrNotFound] if
+// takes earlier ones of the field back; with none to take back nothing happens, and
+// neither does when the same person says the same twice. The ID is given here. Digests
+// that told about the work lately are to be edited from then on. [ErrNotFound] if
 // there is no such work.
 func (db *DB) Correct(ctx context.Context, c digest.Correction) error {
-	doing := fmt.Sprintf("correcting work %s", c.Work)
-	if !slices.Contains(digest.CorrectionFields, c.Field) {
-		return fmt.Errorf("%s: %q is none of the fields %s", doing, c.Field, strings.Join(digest.CorrectionFields, ", "))
-	}
-	return db.decide(ctx, doing, func(t *tx) error {
-		d, w, err := openWork(ctx, t, c.Work)
-		if err != nil {
-			return err
-		}
-		last, err := lastID(ctx, t, "corrections")
-		if err != nil {
-			return err
-		}
-		c.ID, c.Work = last+1, w.id
-		if _, err := t.exec(ctx, "INSERT INTO corrections (id, work, field, value, because, by_whom, at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-			c.ID, string(c.Work), c.Field, clean(c.Value), clean(c.Because), clean(c.By), millis(c.At)); err != nil {
-			return err
-		}
-		w.corrections = append(w.corrections, c)
-		detail := fmt.Sprintf("%s set %s to %s: %s", c.By, c.Field, c.Value, c.Because)
-		if c.Value == "" {
-			detail = fmt.Sprintf("%s took the correction of %s back: %s", c.By, c.Field, c.Because)
-		}
-		w.happened(digest.Event{At: c.At, Kind: digest.EventCorrected, What: c.Field, To: c.Value, Detail: detail})
-		w.fold()
-		return d.save(ctx, db.engine)
-	})
+	return db.decide(ctx, fmt.Sprintf("correcting work %s", c.Work), func(t *tx) error { return db.correct(ctx, t, c) })
 }
+
+// correct is [DB.Correct] inside of a transaction. What the correction changes about
+// digests that were composed lately is written there, too: see amendments.go.
+func (db *DB) correct(ctx context.Context, t *tx, c digest.Correction) error {
+	if !slices.Contains(digest.CorrectionFields, c.Field) {
+		return fmt.Errorf("%q is none of the fields %s", c.Field, strings.Join(digest.CorrectionFields, ", "))
+	}
+	d, w, err := openWork(ctx, t, c.Work)
+	if err != nil {
+		return err
+	}
+	said := ""
+	for _, x := range w.corrections {
+		if x.Field != c.Field {
+			continue
+		}
+		if said = x.Value; x.Value == c.Value && x.By == c.By && x.Because == c.Because && c.At.Sub(x.At) < saidTwice {
+			return nil // a click that came twice
+		}
+	}
+	if c.Value == "" && said == "" {
+		return nil // there is nothing to take back
+	}
+	last, err := lastID(ctx, t, "corrections")
+	if err != nil {
+		return err
+	}
+	c.ID, c.Work = last+1, w.id
+	if _, err := t.exec(ctx, "INSERT INTO corrections (id, work, field, value, because, by_whom, at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		c.ID, string(c.Work), c.Field, clean(c.Value), clean(c.Because), clean(c.By), millis(c.At)); err != nil {
+		return err
+	}
+	w.corrections = append(w.corrections, c)
+	detail := fmt.Sprintf("%s set %s to %s: %s", c.By, c.Field, c.Value, c.Because)
+	if c.Value == "" {
+		detail = fmt.Sprintf("%s took the correction of %s back: %s", c.By, c.Field, c.Because)
+	}
+	w.happened(digest.Event{At: c.At, Kind: digest.EventCorrected, What: c.Field, To: c.Value, Detail: detail})
+	w.errata = append(w.errata, c.Erratum())
+	w.fold()
+	return d.save(ctx, db.engine)
+}
+
+// saidTwice is within what time the same correction by the same person is one.
+const saidTwice = time.Hour
 
 // openWork puts a work on a new desk, by an id that it has or had.
 func openWork(ctx context.Context, t *tx, id digest.WorkID) (*desk, *draft, error) {

@@ -149,7 +149,7 @@ func (db *DB) Postpone(ctx context.Context, id digest.SubscriptionID, next time.
 // its way.
 func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.Digest, next time.Time, parts ...digest.Part) (digest.DigestID, error) {
 	id := digestID(sub.ID, d.Period.To)
-	err := db.update(ctx, "storing a digest of subscription "+string(sub.ID), func(t *tx) error {
+	err := db.decide(ctx, "storing a digest of subscription "+string(sub.ID), func(t *tx) error {
 		body, err := encode(d)
 		if err != nil {
 			return err
@@ -175,6 +175,9 @@ func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return firstError(err, digest.ErrSaid)
 		}
+		if err := addTold(ctx, t, id, d); err != nil {
+			return err
+		}
 		return addDeliveries(ctx, t, id, sub, parts)
 	})
 	if err != nil {
@@ -189,7 +192,8 @@ func digestID(sub digest.SubscriptionID, to time.Time) digest.DigestID {
 	return digest.DigestID("d" + strings.ToLower(base32.HexEncoding.EncodeToString(h[:10])[:12]))
 }
 
-// A StoredDigest is a digest with what it was made for.
+// A StoredDigest is a digest with what it was made for. It reads as it should now:
+// what was found out since is laid over what was said.
 type StoredDigest struct {
 	ID           digest.DigestID
 	Subscription digest.SubscriptionID
@@ -275,6 +279,9 @@ func (db *DB) digests(ctx context.Context, doing, which string, args ...any) (ou
 		out = append(out, d)
 		return err
 	})
+	if err == nil {
+		err = db.amend(ctx, out)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, explain(err))
 	}

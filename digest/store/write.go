@@ -71,6 +71,9 @@ func (d *desk) save(ctx context.Context, e engine) error {
 	if err := d.saveEvents(ctx, append(live, gone...)); err != nil {
 		return err
 	}
+	if err := d.saveErrata(ctx, append(live, gone...)); err != nil {
+		return err
+	}
 	if err := d.saveApart(ctx); err != nil {
 		return err
 	}

@@ -1,0 +1,290 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"seedcorn/digest"
+)
+
+// How far back digests are edited: a message that nobody will read again is left
+// alone, and says what was known then.
+const (
+	amendWithin = 30 * 24 * time.Hour // since it was composed
+	amendLatest = 5                   // digests of a subscription
+	// amendAfter is how long an erratum waits for others of its digest.
+	amendAfter = time.Minute
+)
+
+// addTold writes which works a digest tells about. A work that changed while the
+// digest was composed has its erratum at once. The lock of those who decide is held:
+// whoever changes one of the works from now on finds the digest.
+func addTold(ctx context.Context, t *tx, id digest.DigestID, d digest.Digest) error {
+	works := d.Works()
+	if err := bulk(ctx, t, "INSERT INTO digest_works (work, digest) VALUES", "($,$)", " ON CONFLICT DO NOTHING", works,
+		func(w digest.WorkID) []any { return []any{string(w), string(id)} }); err != nil || d.Composed.IsZero() {
+		return err
+	}
+	// A change of a license is dated with the visit that brought it, which may have been
+	// stored a while later.
+	since := millis(d.Composed.Add(-time.Hour))
+	recent := map[digest.WorkID]digest.Erratum{}
+	err := each(ctx, t, "SELECT work, at, old, new, detail FROM events WHERE kind = 'relicensed' AND at >= $1 ORDER BY id", []any{since}, func(r *sql.Rows) error {
+		var w digest.WorkID
+		var at int64
+		e := digest.Erratum{Kind: digest.EventRelicensed}
+		err := r.Scan(&w, &at, &e.From, &e.To, &e.What)
+		e.At = fromMillis(at)
+		recent[w] = e
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = each(ctx, t, "SELECT work, field, value, because, by_whom, at FROM corrections WHERE at >= $1 ORDER BY id", []any{since}, func(r *sql.Rows) error {
+		var c digest.Correction
+		var at int64
+		err := r.Scan(&c.Work, &c.Field, &c.Value, &c.Because, &c.By, &at)
+		c.At = fromMillis(at)
+		recent[c.Work] = c.Erratum()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var rows []erratum
+	for _, sec := range d.Sections {
+		for _, st := range sec.Stories {
+			e, ok := recent[st.Work]
+			if !ok {
+				continue
+			}
+			var body []byte
+			if err := first(ctx, t, "SELECT body FROM works WHERE id = $1", []any{string(st.Work)}, &body); err != nil {
+				return err
+			}
+			w, err := decodeWork(body)
+			if err != nil {
+				return err
+			}
+			if digest.Overtaken(st, w, d.Balance.View) && !slices.ContainsFunc(rows, func(x erratum) bool { return x.work == st.Work }) {
+				rows = append(rows, erratum{digest: id, work: st.Work, Erratum: e})
+			}
+		}
+	}
+	return addErrata(ctx, t, rows)
+}
+
+// An erratum is one as it is stored.
+type erratum struct {
+	id     int64
+	digest digest.DigestID
+	work   digest.WorkID
+	digest.Erratum
+}
+
+// saveErrata finds the digests that told about works which changed, and writes down
+// what they do not say yet, and that they are to be edited.
+func (d *desk) saveErrata(ctx context.Context, works []*draft) error {
+	var rows []erratum
+	for _, w := range works {
+		for _, e := range w.errata {
+			err := each(ctx, d.t, `SELECT w.digest, w.work FROM digest_works w JOIN digests d ON d.id = w.digest WHERE w.work IN `+aliases+` AND d.composed >= $2
+				AND (SELECT COUNT(*) FROM digests n WHERE n.subscription = d.subscription AND n.period_to > d.period_to) < $3 ORDER BY 1, 2`,
+				[]any{string(w.final().id), millis(e.At.Add(-amendWithin)), amendLatest}, func(r *sql.Rows) error {
+					x := erratum{Erratum: e}
+					err := r.Scan(&x.digest, &x.work)
+					rows = append(rows, x)
+					return err
+				})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return addErrata(ctx, d.t, rows)
+}
+
+func addErrata(ctx context.Context, t *tx, rows []erratum) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	last, err := lastID(ctx, t, "errata")
+	if err != nil {
+		return err
+	}
+	wanted := map[digest.DigestID]erratum{}
+	bodies := make(map[int64]string, len(rows))
+	for i := range rows {
+		rows[i].id = last + int64(i) + 1
+		if bodies[rows[i].id], err = encode(rows[i].Erratum); err != nil {
+			return err
+		}
+		wanted[rows[i].digest] = rows[i]
+	}
+	if err := bulk(ctx, t, "INSERT INTO errata (id, digest, work, body) VALUES", "($,$,$,$)", "", rows, func(r erratum) []any {
+		return []any{r.id, string(r.digest), string(r.work), bodies[r.id]}
+	}); err != nil {
+		return err
+	}
+	for _, id := range sortedKeys(wanted) {
+		r := wanted[id]
+		// One that waits goes out when it would have; one that is being edited is edited
+		// again after that.
+		if _, err := t.exec(ctx, `INSERT INTO amendments (digest, state, wanted, attempt, tries, not_before, words) VALUES ($1, 'waiting', $2, 0, 0, $3, '')
+			ON CONFLICT (digest) DO UPDATE SET wanted = excluded.wanted,
+				state = CASE WHEN amendments.state = 'editing' THEN 'editing' ELSE 'waiting' END,
+				tries = CASE WHEN amendments.state IN ('editing', 'waiting') THEN amendments.tries ELSE 0 END,
+				not_before = CASE WHEN amendments.state IN ('editing', 'waiting') THEN amendments.not_before ELSE excluded.not_before END`,
+			string(id), r.id, millis(r.At.Add(amendAfter))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// amend lays errata over digests.
+func (db *DB) amend(ctx context.Context, ds []StoredDigest) error {
+	ids := make([]string, len(ds))
+	for i, d := range ds {
+		ids[i] = string(d.ID)
+	}
+	errata := map[digest.DigestID]map[digest.WorkID][]digest.Erratum{}
+	works := map[digest.WorkID]digest.Work{}
+	err := eachIn(ctx, db, "SELECT digest, work, body FROM errata WHERE digest IN (?) ORDER BY id", ids, func(r *sql.Rows) error {
+		var id digest.DigestID
+		var w digest.WorkID
+		var body []byte
+		var e digest.Erratum
+		if err := r.Scan(&id, &w, &body); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(body, &e); err != nil {
+			return fmt.Errorf("an erratum of digest %s: %w", id, err)
+		}
+		if errata[id] == nil {
+			errata[id] = map[digest.WorkID][]digest.Erratum{}
+		}
+		errata[id][w] = append(errata[id][w], e)
+		works[w] = digest.Work{}
+		return nil
+	})
+	if err != nil || len(errata) == 0 {
+		return err
+	}
+	for _, id := range sortedKeys(works) {
+		now, err := db.current(ctx, id)
+		if err != nil {
+			return err
+		}
+		found, err := db.works(ctx, []digest.WorkID{now})
+		if err != nil {
+			return err
+		}
+		if delete(works, id); len(found) == 1 {
+			works[id] = found[0]
+		}
+	}
+	for i, d := range ds {
+		if errata[d.ID] != nil {
+			ds[i].Digest = digest.Amend(d.Digest, works, errata[d.ID])
+		}
+	}
+	return nil
+}
+
+// ClaimAmendments takes up to limit digests that are to be edited at now, and those
+// whose worker has been silent since stale, and begins an attempt of each.
+func (db *DB) ClaimAmendments(ctx context.Context, now, stale time.Time, limit int) (out []digest.Amendment, err error) {
+	err = db.update(ctx, "claiming amendments", func(t *tx) error {
+		var open []digest.Amendment
+		err := each(ctx, t, `SELECT digest, wanted, attempt, tries FROM amendments WHERE state = 'waiting' AND not_before <= $1 OR state = 'editing' AND not_before <= $2
+			ORDER BY not_before, digest LIMIT $3`, []any{millis(now), millis(stale), limit}, func(r *sql.Rows) error {
+			var a digest.Amendment
+			err := r.Scan(&a.Digest, &a.Wanted, &a.Attempt, &a.Tries)
+			open = append(open, a)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, a := range open {
+			r, err := t.exec(ctx, "UPDATE amendments SET state = 'editing', attempt = attempt + 1, not_before = $3 WHERE digest = $1 AND attempt = $2 AND state IN ('waiting', 'editing')",
+				string(a.Digest), a.Attempt, millis(now))
+			if err != nil {
+				return err
+			}
+			n, err := r.RowsAffected()
+			if err != nil {
+				return err
+			}
+			if n == 1 { // no other process was faster
+				a.Attempt++
+				out = append(out, a)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Amended returns a digest as it should read now, and its deliveries by part.
+func (db *DB) Amended(ctx context.Context, id digest.DigestID) (digest.Digest, []digest.Delivery, error) {
+	d, err := db.Digest(ctx, id)
+	if err != nil {
+		return digest.Digest{}, nil, err
+	}
+	parts, err := readDeliveries(ctx, db, "WHERE digest = $1 ORDER BY part", string(id))
+	if err != nil {
+		return digest.Digest{}, nil, fmt.Errorf("reading the deliveries of digest %s: %w", id, explain(err))
+	}
+	return d.Digest, parts, nil
+}
+
+// Reword stores what a delivery says: of one that is pending before anybody claims it,
+// of one that is sent after it was edited. ok is false if it is neither any more.
+func (db *DB) Reword(ctx context.Context, d digest.Delivery, p digest.Part) (ok bool, err error) {
+	err = db.update(ctx, "rewording delivery "+string(d.ID), func(t *tx) error {
+		r, err := t.exec(ctx, "UPDATE deliveries SET payload = $4, summary = $5 WHERE id = $1 AND state = $2 AND attempt = $3 AND state IN ('pending', 'sent')",
+			string(d.ID), string(d.State), d.Attempt, clean(string(p.Payload)), clean(p.Summary))
+		if err != nil {
+			return err
+		}
+		n, err := r.RowsAffected()
+		ok = n == 1
+		return err
+	})
+	return ok, err
+}
+
+// SettleAmendment stores the outcome of an attempt. It is ignored if the digest has
+// been claimed again since. One that is done, while another erratum came in, waits
+// for its next edit.
+func (db *DB) SettleAmendment(ctx context.Context, a digest.Amendment, o digest.AmendmentOutcome) error {
+	return db.update(ctx, "settling the amendment of digest "+string(a.Digest), func(t *tx) error {
+		_, err := t.exec(ctx, `UPDATE amendments SET state = CASE WHEN $3 <> 'waiting' AND wanted > $4 THEN 'waiting' ELSE $3 END, not_before = $5, words = $6,
+			tries = CASE WHEN $3 = 'waiting' THEN tries + 1 ELSE 0 END WHERE digest = $1 AND attempt = $2 AND state = 'editing'`,
+			string(a.Digest), a.Attempt, string(o.State), a.Wanted, millis(o.NotBefore), clean(o.Words))
+		return err
+	})
+}
+
+// Amendments returns how many digests are in each state of being edited.
+func (db *DB) Amendments(ctx context.Context) (map[digest.AmendmentState]int, error) {
+	out := map[digest.AmendmentState]int{}
+	err := each(ctx, db, "SELECT state, COUNT(*) FROM amendments GROUP BY state", nil, func(r *sql.Rows) error {
+		var s digest.AmendmentState
+		var n int
+		err := r.Scan(&s, &n)
+		out[s] = n
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counting amendments: %w", explain(err))
+	}
+	return out, nil
+}
