@@ -183,6 +183,20 @@ type Previewer interface {
 	Preview(w io.Writer, parts []Part) error
 }
 
+// An Editor is a [Platform] whose messages can be changed where they stand.
+type Editor interface {
+	// Edit replaces a posted message by a part. It never posts: a message that is not
+	// there is an error. The error is a *[PostError]; an edit of unsure fate may be
+	// repeated at will.
+	Edit(ctx context.Context, to digest.Destination, id DeliveryID, r Receipt, part Part) error
+}
+
+// A Correspondent is a [Platform] on which one can write to a person unasked.
+type Correspondent interface {
+	// Direct is where messages to a person of a workspace go, as a [Place] has their ids.
+	Direct(workspace, person string) digest.Destination
+}
+
 // ErrCannotLook is returned by [Platform.Find] where reading back is not allowed.
 var ErrCannotLook = errors.New("the platform does not let us read back")
 

@@ -51,6 +51,7 @@ func Commands() []Command {
 		{Name: "pause", About: "pause a subscription", Params: []Param{subParam, {Name: "until", About: "a date such as 2026-12-31", Kind: ParamText}}, Example: "pause all until:2027-01-07", Manages: true, Run: runPause},
 		{Name: "resume", About: "resume a paused subscription", Params: []Param{subParam}, Example: "resume all", Manages: true, Run: runResume},
 		{Name: "correct", About: "say that a tag is wrong", Params: []Param{workParam, {Name: "field", About: "what is wrong", Kind: ParamChoice, Choices: digest.CorrectionFields}, {Name: "value", About: "what is right; empty takes an earlier correction back", Kind: ParamText}, {Name: "because", About: "a link or a sentence", Kind: ParamText}}, Example: "correct 2501.12948 field:country value:CN because:https://www.deepseek.com", Run: runCorrect},
+		{Name: "corrections", About: "corrections that wait for an editor", Params: []Param{{Name: "proposal", About: "the number of one", Kind: ParamText}, {Name: "decision", About: "an editor's word on it", Kind: ParamChoice, Choices: []string{"accept", "decline"}}, {Name: "because", About: "why not", Kind: ParamText}}, Example: "corrections 3 decision:accept", Run: runCorrections},
 		{Name: "vote", About: "was it useful to you?", Params: []Param{workParam, {Name: "value", About: "your word", Kind: ParamChoice, Choices: []string{"useful", "not-useful", "none"}}}, Example: "vote w7k3m9q2xd value:useful", Run: runVote},
 		{Name: "save", About: "keep a work on your list", Params: []Param{workParam, {Name: "keep", About: "no takes it off again", Kind: ParamChoice, Choices: []string{"yes", "no"}}}, Example: "save w7k3m9q2xd", Run: runSave},
 		{Name: "saved", About: "your list", Example: "saved", Run: runSaved},
@@ -185,7 +186,13 @@ func runWork(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	return Reply{Document: WorkCard(w)}, nil
+	doc := WorkCard(w)
+	said, err := aboutCorrections(ctx, d, inv, w, true)
+	if err != nil {
+		return Reply{}, err
+	}
+	doc.Blocks = append(doc.Blocks, said...)
+	return Reply{Document: doc}, nil
 }
 
 // WorkCard words one work: the story, each artifact with its license, and what can
@@ -236,6 +243,11 @@ func runWhy(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		return Reply{}, err
 	}
 	doc := Why(w, corrections, looked)
+	said, err := aboutCorrections(ctx, d, inv, w, false) // those that hold are in it
+	if err != nil {
+		return Reply{}, err
+	}
+	doc.Blocks = append(doc.Blocks, said...)
 	doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{{Label: "Fix a tag", Command: "correct " + string(w.ID)}}})
 	return Reply{Document: doc}, nil
 }
@@ -678,94 +690,6 @@ func runResume(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		s.PausedUntil = time.Time{}
 		return d.PutSubscription(ctx, s)
 	})
-}
-
-func runCorrect(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
-	w, err := oneWork(ctx, d, inv)
-	if err != nil {
-		return Reply{}, err
-	}
-	field, because := inv.Args["field"], strings.TrimSpace(inv.Args["because"])
-	if field == "" || because == "" {
-		return Reply{
-			Document: helpOf(Commands()[slices.IndexFunc(Commands(), func(c Command) bool { return c.Name == "correct" })]),
-			Form: &Form{Title: "Fix a tag", Submit: "Fix it", Command: "correct", Fields: []FormField{
-				{Param: "work", Label: "Work", Value: string(w.ID), Required: true},
-				{Param: "field", Label: "What is wrong?", Choices: digest.CorrectionFields, Value: field, Required: true},
-				{Param: "value", Label: "What is right?", Hint: "a country, lab, license or class; empty takes an earlier correction back", Value: inv.Args["value"]},
-				{Param: "because", Label: "How do you know?", Hint: "a link or a sentence", Value: because, Required: true},
-			}},
-		}, nil
-	}
-	value, err := CorrectedValue(field, inv.Args["value"])
-	if err != nil {
-		return Reply{}, err
-	}
-	s, err := d.Settings(ctx, inv.Place)
-	if err != nil {
-		return Reply{}, err
-	}
-	if !listed(inv.Asker, s.Editors) && !manages(inv.Asker, s) {
-		return Reply{}, problemf("ask an editor (settings names them), or someone who manages this channel", "Only editors can correct tags here")
-	}
-	now, err := d.Correct(ctx, digest.Correction{Work: w.ID, Field: field, Value: value, Because: because, By: cmp.Or(inv.Asker.Name, inv.Asker.ID), At: d.Now().UTC()})
-	if err != nil {
-		return Reply{}, err
-	}
-	doc := WorkCard(now)
-	doc.Blocks = append([]message.Block{message.Paragraph{Text: message.Plain(fmt.Sprintf("%s corrected %s because %s.", cmp.Or(inv.Asker.Name, "Someone"), field, because))}}, doc.Blocks...)
-	return Reply{Document: doc, Public: true}, nil
-}
-
-// CorrectedValue checks a correction's value and gives it its canonical form: codes
-// of countries, ids of labs and licenses, names of classes; "" takes earlier
-// corrections back.
-func CorrectedValue(field, value string) (string, error) {
-	if !slices.Contains(digest.CorrectionFields, field) {
-		return "", problemf("one of "+strings.Join(digest.CorrectionFields, ", "), "There is no tag %q", clip(field, 20))
-	}
-	if strings.TrimSpace(value) == "" {
-		return "", nil
-	}
-	reg := registry.Default()
-	var out []string
-	for v := range strings.SplitSeq(value, ",") {
-		v = strings.TrimSpace(v)
-		switch field {
-		case "country":
-			c, ok := reg.ParseCountry(v)
-			if !ok {
-				return "", problemf("an ISO 3166-1 code such as FR, or an English name", "There is no country %q", clip(v, 40))
-			}
-			v = string(c)
-		case "lab":
-			l, ok := reg.Lab(feeds.LabID(v))
-			if found := reg.Find(v); !ok && len(found) == 1 {
-				l, ok = found[0], true
-			}
-			if !ok {
-				return "", problemf("lab NAME shows the ids", "There is no lab %q", clip(v, 40))
-			}
-			v = string(l.ID)
-		case "license":
-			l, ok := reg.License(v)
-			if !ok {
-				return "", problemf("license NAME shows them", "There is no license %q", clip(v, 40))
-			}
-			v = l.ID
-		case "openness":
-			o, err := feeds.ParseOpenness(v)
-			if err != nil {
-				return "", problemf("open-source, open-weights, restricted, closed or unknown", "There is no class %q", clip(v, 20))
-			}
-			v = o.String()
-		}
-		out = append(out, v)
-	}
-	if len(out) > 1 && (field == "license" || field == "openness") {
-		return "", problemf("give one", "A work has one %s", field)
-	}
-	return strings.Join(out, ","), nil
 }
 
 func runVote(ctx context.Context, d Desk, inv Invocation) (Reply, error) {

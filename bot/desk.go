@@ -12,6 +12,7 @@ import (
 // can be in a few lines.
 type Desk interface {
 	Library
+	CorrectionDesk
 	Press
 	Subscribers
 	Preferences
@@ -30,8 +31,26 @@ type Library interface {
 	FindWorks(ctx context.Context, text string) ([]digest.Work, error)
 	Corrections(ctx context.Context, id digest.WorkID) ([]digest.Correction, error)
 	LookedUp(ctx context.Context, w digest.Work) ([]Lookup, error)
+}
+
+// A CorrectionDesk takes corrections. What is tagged is one record that all
+// workspaces share: see [digest.Keeper].
+type CorrectionDesk interface {
 	// Correct stores a correction and returns the work as it is now.
 	Correct(ctx context.Context, c digest.Correction) (digest.Work, error)
+	// Holds reports whether the word of an editor, said in a place by a person, holds
+	// for everybody at once.
+	Holds(ctx context.Context, p Place, person string) (bool, error)
+	// Propose puts a correction into the queue. The same of the same person is one. The
+	// error may be [digest.ErrTooMany].
+	Propose(ctx context.Context, p digest.Proposal) (digest.Proposal, error)
+	// Proposals returns those that are open, oldest first, of one work or with "" of all.
+	Proposals(ctx context.Context, work digest.WorkID) ([]digest.Proposal, error)
+	// Proposal returns one, open or not; ok is false if there is none.
+	Proposal(ctx context.Context, id int64) (p digest.Proposal, ok bool, err error)
+	// Decide closes an open one; one that is accepted is corrected with it. The error may
+	// be [digest.ErrDecided], and then the proposal says by whom.
+	Decide(ctx context.Context, id int64, accept bool, by, why string) (digest.Proposal, error)
 }
 
 // A Press composes digests and counts.

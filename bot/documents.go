@@ -96,6 +96,9 @@ func Story(s digest.Story) message.Story {
 	for _, e := range s.Changes {
 		notes = append(notes, EventWords(e))
 	}
+	for _, e := range s.Errata {
+		notes = append(notes, ErratumWords(e))
+	}
 	out.Note = strings.Join(notes, "; ")
 	return out
 }
@@ -315,6 +318,9 @@ func smallPrint(d digest.Digest) message.SmallPrint {
 	if d.Numbers.Works > 0 {
 		add("Country known for %d of %d works (%s); license class known for %d of %d with an artifact.", s.Known, d.Numbers.Works, percent(s.Known, d.Numbers.Works), s.LicenseKnown, s.Artifacts)
 	}
+	if !d.Amended.IsZero() {
+		add("Corrected since it was posted, last on %s: the stories marked so are as they are now; the rest, the numbers and the balance are as they were.", day(d.Amended))
+	}
 	add("A tag is never a guess: what is not known says so. Lab registry %s. Not legal advice.", s.Registry)
 	return out
 }
@@ -458,7 +464,7 @@ func Why(w digest.Work, corrections []digest.Correction, looked []Lookup) messag
 		add(message.Heading{Level: 2, Text: "Corrections"})
 		var l message.List
 		for _, c := range corrections {
-			l.Items = append(l.Items, message.Plain(fmt.Sprintf("%s %s set %s to %q because %s", day(c.At), c.By, c.Field, c.Value, c.Because)))
+			l.Items = append(l.Items, message.Plain(day(c.At)+" "+CorrectionWords(c)))
 		}
 		add(l)
 	}
@@ -485,7 +491,7 @@ func EventWords(e digest.Event) string {
 	case digest.EventRevised:
 		return fmt.Sprintf("the paper was revised: %s → %s", e.From, e.To)
 	}
-	if (e.Kind == digest.EventAppeared || e.Kind == digest.EventMerged) && e.Detail != "" {
+	if (e.Kind == digest.EventAppeared || e.Kind == digest.EventMerged || e.Kind == digest.EventCorrected) && e.Detail != "" {
 		return e.Detail
 	}
 	words := string(e.Kind)

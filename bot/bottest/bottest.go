@@ -37,11 +37,14 @@ type FakeDesk struct {
 	Err error
 	// Time is what Now returns.
 	Time time.Time
+	// Keeper says whose corrections hold.
+	Keeper digest.Keeper
 
 	mu          sync.Mutex
 	works       []digest.Work // newest first
 	entries     map[digest.WorkID][]digest.Entry
 	corrections []digest.Correction
+	proposals   []digest.Proposal
 	subs        []digest.Subscription
 	settings    map[string]digest.Settings
 	votes       map[string]int
@@ -342,13 +345,18 @@ func (d *FakeDesk) LookedUp(context.Context, digest.Work) ([]bot.Lookup, error) 
 	}, d.Err
 }
 
-// Correct implements [bot.Library].
+// Correct implements [bot.CorrectionDesk].
 func (d *FakeDesk) Correct(_ context.Context, c digest.Correction) (digest.Work, error) {
 	if d.Err != nil {
 		return digest.Work{}, d.Err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.correct(c)
+}
+
+// correct is Correct with the lock held.
+func (d *FakeDesk) correct(c digest.Correction) (digest.Work, error) {
 	i := slices.IndexFunc(d.works, func(w digest.Work) bool { return w.ID == c.Work })
 	if i < 0 {
 		return digest.Work{}, fmt.Errorf("correcting %s: no such work", c.Work)
@@ -359,6 +367,77 @@ func (d *FakeDesk) Correct(_ context.Context, c digest.Correction) (digest.Work,
 	d.works[i] = digest.Fold(d.entries[c.Work], mine, nil)
 	d.works[i].ID = c.Work
 	return d.works[i], nil
+}
+
+// Holds implements [bot.CorrectionDesk].
+func (d *FakeDesk) Holds(_ context.Context, p bot.Place, person string) (bool, error) {
+	return d.Keeper.Holds(p.Destination(), person), d.Err
+}
+
+// Propose implements [bot.CorrectionDesk]. Three of one person may wait.
+func (d *FakeDesk) Propose(_ context.Context, p digest.Proposal) (digest.Proposal, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.Err != nil {
+		return p, d.Err
+	}
+	mine := 0
+	for _, o := range d.proposals {
+		if o.State != digest.ProposalOpen || o.Person != p.Person {
+			continue
+		}
+		if mine++; o.Work == p.Work && o.Field == p.Field && o.Value == p.Value {
+			return o, nil
+		}
+	}
+	if mine >= 3 {
+		return p, digest.ErrTooMany
+	}
+	p.ID, p.State = int64(len(d.proposals)+1), digest.ProposalOpen
+	if i := slices.IndexFunc(d.works, func(w digest.Work) bool { return w.ID == p.Work }); i >= 0 {
+		p.Title = d.works[i].Title
+	}
+	d.proposals = append(d.proposals, p)
+	return p, nil
+}
+
+// Proposals implements [bot.CorrectionDesk].
+func (d *FakeDesk) Proposals(_ context.Context, work digest.WorkID) ([]digest.Proposal, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(d.proposals), func(p digest.Proposal) bool {
+		return p.State != digest.ProposalOpen || work != "" && p.Work != work
+	}), d.Err
+}
+
+// Proposal implements [bot.CorrectionDesk].
+func (d *FakeDesk) Proposal(_ context.Context, id int64) (digest.Proposal, bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.Err != nil || id < 1 || id > int64(len(d.proposals)) {
+		return digest.Proposal{}, false, d.Err
+	}
+	return d.proposals[id-1], true, nil
+}
+
+// Decide implements [bot.CorrectionDesk].
+func (d *FakeDesk) Decide(_ context.Context, id int64, accept bool, by, why string) (digest.Proposal, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.Err != nil {
+		return digest.Proposal{}, d.Err
+	}
+	p := &d.proposals[id-1]
+	if p.State != digest.ProposalOpen {
+		return *p, digest.ErrDecided
+	}
+	p.State, p.DecidedBy, p.DecidedAt, p.Why = digest.ProposalDeclined, by, d.Time, why
+	if !accept {
+		return *p, nil
+	}
+	p.State = digest.ProposalAccepted
+	_, err := d.correct(p.Correction(by, d.Time))
+	return *p, err
 }
 
 // Compose implements [bot.Press].

@@ -26,7 +26,7 @@ func TestPicture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Edit(t.Context(), first, parts[0]); err != nil {
+	if err := a.Edit(t.Context(), here, "d1", first, parts[0]); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range []request{f.last(t, http.MethodPost, "/messages"), f.last(t, http.MethodPatch, "/messages")} {

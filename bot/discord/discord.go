@@ -166,8 +166,10 @@ type Adapter struct {
 }
 
 var (
-	_ bot.Platform  = (*Adapter)(nil)
-	_ bot.Publisher = (*Adapter)(nil)
+	_ bot.Platform      = (*Adapter)(nil)
+	_ bot.Publisher     = (*Adapter)(nil)
+	_ bot.Editor        = (*Adapter)(nil)
+	_ bot.Correspondent = (*Adapter)(nil)
 )
 
 // New makes an adapter. The error names the option that is wrong; nothing is sent.

@@ -247,17 +247,25 @@ type posted struct {
 	ChannelID string `json:"channel_id"`
 }
 
-// Edit changes a message that was posted. The error is a *bot.PostError; unsure means
-// that the message says either the one or the other, and may be edited again.
-func (a *Adapter) Edit(ctx context.Context, r bot.Receipt, part bot.Part) error {
+// Direct implements bot.Correspondent.
+func (a *Adapter) Direct(workspace, person string) digest.Destination {
+	return digest.Destination{Platform: Name, Workspace: workspace, Channel: "@" + person, Direct: true}
+}
+
+// Edit implements bot.Editor. The message keeps its nonce, and its marks are given it
+// again, so that it is found as before. Unsure means that it says either the one or
+// the other. https://discord.com/developers/docs/resources/message#edit-message
+func (a *Adapter) Edit(ctx context.Context, _ digest.Destination, id bot.DeliveryID, r bot.Receipt, part bot.Part) error {
 	channelID, messageID, ok := readReceipt(r)
 	if !ok {
 		return &bot.PostError{Fate: bot.FateDead, Say: "The message cannot be found.", Err: fmt.Errorf("receipt %q", r)}
 	}
-	body, files, err := unpack(part)
+	body, files, err := addressed(part, id, "")
 	if err != nil {
 		return &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
 	}
+	delete(body, "nonce")
+	delete(body, "enforce_nonce")
 	route := "/channels/" + channelID + "/messages/"
 	out, err := a.withFiles(ctx, call{method: http.MethodPatch, path: route + messageID, bucket: route, body: body, files: files}, body)
 	if err != nil {

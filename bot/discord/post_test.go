@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -87,11 +88,15 @@ func TestPost(t *testing.T) {
 	if r := f.last(t, http.MethodPost, "/messages"); !strings.Contains(string(r.body), `"message_reference":{"message_id":"`+message+`","fail_if_not_exists":false}`) && !strings.Contains(string(r.body), `"message_reference":{"fail_if_not_exists":false,"message_id":"`+message+`"}`) {
 		t.Errorf("no reference to %s in %s", message, r.body)
 	}
-	if err := a.Edit(t.Context(), first, part); err != nil {
+	posts := len(f.messages[chanID])
+	if err := a.Edit(t.Context(), here, id, first, part); err != nil {
 		t.Fatal(err)
 	}
-	if r := f.last(t, http.MethodPatch, "/messages/"+message); !strings.Contains(string(r.body), "A work") {
+	if r := f.last(t, http.MethodPatch, "/messages/"+message); !strings.Contains(string(r.body), "A work") || strings.Contains(string(r.body), "nonce") || !strings.Contains(string(r.body), strconv.Itoa(marks(id)[0])) {
 		t.Errorf("edited with %s", r.body)
+	}
+	if n := len(f.messages[chanID]); n != posts {
+		t.Errorf("an edit makes %d messages of %d", n, posts)
 	}
 }
 
@@ -371,7 +376,7 @@ func TestFind(t *testing.T) {
 		if err != nil || !ok {
 			t.Fatalf("%s is not found: %v", id, err)
 		}
-		if err := a.Edit(t.Context(), r, part); err != nil {
+		if err := a.Edit(t.Context(), here, id, r, part); err != nil {
 			t.Error(err)
 		}
 	}

@@ -74,17 +74,22 @@ func parseReceipt(r bot.Receipt) (spot, error) {
 	return spot{channel, ts}, nil
 }
 
-// Post implements [bot.Platform]. Later parts go into the thread of the first.
-func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.DeliveryID, part bot.Part, first bot.Receipt) (bot.Receipt, error) {
+// marked is the metadata of a delivery's message.
+func marked(id bot.DeliveryID) *metadata {
 	m := &metadata{EventType: eventType}
 	m.Payload.Delivery = string(id)
+	return m
+}
+
+// Post implements [bot.Platform]. Later parts go into the thread of the first.
+func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.DeliveryID, part bot.Part, first bot.Receipt) (bot.Receipt, error) {
 	if strings.HasPrefix(part.Summary, digest.Resend) {
 		var err error
 		if part, err = resent(part); err != nil {
 			return "", &bot.PostError{Fate: bot.FateDead, Say: sayForm, Err: err}
 		}
 	}
-	w := where{Metadata: m}
+	w := where{Metadata: marked(id)}
 	token, channel, err := a.reach(ctx, to)
 	if err != nil {
 		a.lost(ctx, to.Workspace, err)
@@ -142,9 +147,14 @@ func resent(part bot.Part) (bot.Part, error) {
 	return part, err
 }
 
-// Edit replaces a message by a part, in place. The error is a *[bot.PostError]; an
-// edit of uncertain fate may be repeated at will.
-func (a *Adapter) Edit(ctx context.Context, to digest.Destination, r bot.Receipt, part bot.Part) error {
+// Direct implements [bot.Correspondent]: a person's id is a channel to write to.
+func (a *Adapter) Direct(workspace, person string) digest.Destination {
+	return digest.Destination{Platform: Name, Workspace: workspace, Channel: person, Direct: true}
+}
+
+// Edit implements [bot.Editor]. The message keeps its metadata, by which it is found.
+// https://docs.slack.dev/reference/methods/chat.update
+func (a *Adapter) Edit(ctx context.Context, to digest.Destination, id bot.DeliveryID, r bot.Receipt, part bot.Part) error {
 	s, err := parseReceipt(r)
 	if err != nil {
 		return &bot.PostError{Fate: bot.FateDead, Say: "The message was lost track of.", Err: err}
@@ -153,7 +163,7 @@ func (a *Adapter) Edit(ctx context.Context, to digest.Destination, r bot.Receipt
 	if err != nil {
 		return before(err)
 	}
-	_, err = a.put(ctx, token, to.Workspace, "chat.update", where{Channel: s.channel, TS: s.ts}, part)
+	_, err = a.put(ctx, token, to.Workspace, "chat.update", where{Channel: s.channel, TS: s.ts, Metadata: marked(id)}, part)
 	return err
 }
 

@@ -60,11 +60,14 @@ func TestPost(t *testing.T) {
 	if got, want := calls[1].str("thread_ts"), strings.TrimPrefix(string(first), "C1/"); got != want {
 		t.Errorf("the second part is in thread %q, want %q", got, want)
 	}
-	if err := a.Edit(t.Context(), channel, first, part); err != nil {
+	if err := a.Edit(t.Context(), channel, "d1", first, part); err != nil {
 		t.Fatal(err)
 	}
-	if c := f.of("chat.update"); len(c) != 1 || c[0].str("ts") != calls[1].str("thread_ts") || c[0].str("channel") != "C1" {
+	if c := f.of("chat.update"); len(c) != 1 || c[0].str("ts") != calls[1].str("thread_ts") || c[0].str("channel") != "C1" || !strings.Contains(string(c[0].Raw), `"metadata":{"event_type":"seedcorn_delivery","event_payload":{"delivery":"d1"}}`) {
 		t.Errorf("edits %+v", c)
+	}
+	if n := len(f.of("chat.postMessage")); n != 2 {
+		t.Errorf("an edit makes %d posts of 2", n)
 	}
 }
 
@@ -284,7 +287,7 @@ func TestPostWithoutAToken(t *testing.T) {
 		if _, err := a.Post(t.Context(), channel, "d1", onePart(t), bad); fate(err) != bot.FateDead {
 			t.Errorf("receipt %q: error %v, want a dead one", bad, err)
 		}
-		if err := a.Edit(t.Context(), channel, bad, onePart(t)); fate(err) != bot.FateDead {
+		if err := a.Edit(t.Context(), channel, "d1", bad, onePart(t)); fate(err) != bot.FateDead {
 			t.Errorf("receipt %q: error %v, want a dead one", bad, err)
 		}
 	}

@@ -149,7 +149,11 @@ type Adapter struct {
 	helloWithin time.Duration
 }
 
-var _ bot.Platform = (*Adapter)(nil)
+var (
+	_ bot.Platform      = (*Adapter)(nil)
+	_ bot.Editor        = (*Adapter)(nil)
+	_ bot.Correspondent = (*Adapter)(nil)
+)
 
 // New returns an adapter.
 func New(opt Options) (*Adapter, error) {
