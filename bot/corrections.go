@@ -352,13 +352,13 @@ func aboutCorrections(ctx context.Context, d Desk, inv Invocation, w digest.Work
 			out = append(out, small)
 		}
 	}
+	open, err := d.Proposals(ctx, w.ID)
+	if err != nil || len(open) == 0 {
+		return out, err
+	}
 	standing, holds, err := editor(ctx, d, inv)
 	if err != nil || !standing {
 		return out, err
-	}
-	open, err := d.Proposals(ctx, w.ID)
-	if err != nil {
-		return nil, err
 	}
 	open = mine(open, inv.Place, holds)
 	if len(open) > 0 {

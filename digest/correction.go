@@ -223,8 +223,8 @@ type AmendmentOutcome struct {
 // What is tagged is one record that all workspaces on a database share, so a
 // correction changes what every one of them is told, and signs it. An editor is
 // named by a workspace; whether that workspace's editors speak for the record is the
-// operator's to say: Names lists workspaces ("slack/T0123") or single people
-// ("slack/T0123/U0456"). Without a list the editors of the only workspace there is
+// operator's to say: Names lists workspaces ("platform/T0123") or single people
+// ("platform/T0123/U0456"). Without a list the editors of the only workspace there is
 // speak for it; as soon as a second one is told digests, nobody does until the
 // operator names somebody. Everyone else's corrections, other workspaces' editors'
 // among them, are proposals.

@@ -319,6 +319,9 @@ func stripSGR(s string) string {
 	}
 }
 
+// Tidy is a stranger's text on one line, with nothing in it that a terminal obeys.
+func Tidy(s string) string { return tidy(s) }
+
 // tidy is visible text on one line.
 func tidy(s string) string { return strings.Join(strings.Fields(visible(s)), " ") }
 

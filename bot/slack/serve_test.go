@@ -697,7 +697,7 @@ func TestEachWorkspaceItsToken(t *testing.T) {
 		if _, _, err := a.Find(t.Context(), to, "d1", time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.Edit(t.Context(), to, r, onePart(t)); err != nil {
+		if err := a.Edit(t.Context(), to, "d1", r, onePart(t)); err != nil {
 			t.Fatal(err)
 		}
 		for i, c := range []struct{ kind, raw string }{

@@ -318,7 +318,7 @@ func (a *Adapter) publish(ctx context.Context, h bot.Handler, id, workspace stri
 		}
 	}
 	section(message.Document{Blocks: []message.Block{
-		message.Actions{Items: []message.Action{{Label: "Subscribe", Command: "subscribe"}, {Label: "Settings", Command: "settings"}, {Label: "Help", Command: "help"}}},
+		message.Actions{Items: []message.Action{{Label: "Subscribe", Command: "subscribe"}, {Label: "Settings", Command: "settings"}, {Label: "Corrections", Command: "corrections"}, {Label: "Help", Command: "help"}}},
 	}}, 2)
 	b := back{workspace: workspace, user: who.ID, direct: true}
 	for _, p := range homeParts {

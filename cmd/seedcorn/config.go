@@ -70,6 +70,8 @@ type config struct {
 	DiscordCharts       string   `env:"DISCORD_CHARTS" envDefault:"picture" help:"how digests show charts: picture, which needs the permission Attach Files, or text"`
 	DiscordPublish      bool     `env:"DISCORD_PUBLISH" help:"publish every digest that goes to an announcement channel; without it, those of subscriptions with publish:yes (true or false)"`
 
+	Editors []string `env:"EDITORS" help:"whose corrections hold for everybody: workspaces (slack/T0123) or people (slack/T0123/U0456), separated by commas; if empty, the editors of the only workspace there is"`
+
 	Lookups       bool     `env:"LOOKUPS" envDefault:"true" help:"look up affiliations and licenses that feeds do not carry (true or false)"`
 	Web           string   `env:"WEB" envDefault:"loopback" help:"who may read the pages: off, loopback, public, login (members of our workspaces, by the platforms' OAuth), or proxy (whom a reverse proxy names in a header)"`
 	WebURL        string   `env:"WEB_URL" help:"public address of the pages, for links in feeds and digests"`
@@ -173,6 +175,11 @@ func (c *config) check() (faults []error) {
 	}{{"SLACK_BOT_TOKEN", "xoxb-", c.SlackBotToken}, {"SLACK_APP_TOKEN", "xapp-", c.SlackAppToken}} {
 		if t.value != "" && !strings.HasPrefix(t.value.reveal(), t.begins) {
 			faults = append(faults, fmt.Errorf("%s%s: such a token begins with %s", prefix, t.name, t.begins))
+		}
+	}
+	for _, e := range c.Editors {
+		if parts := strings.Split(e, "/"); len(parts) < 2 || len(parts) > 3 || slices.Contains(parts, "") || strings.TrimSpace(e) != e {
+			faults = append(faults, fmt.Errorf("%sEDITORS: %q is neither a workspace such as slack/T0123 nor a person such as slack/T0123/U0456", prefix, e))
 		}
 	}
 	if c.SlackBotToken != "" && c.SlackAppToken == "" && c.SlackSigningSecret == "" {

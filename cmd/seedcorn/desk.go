@@ -44,13 +44,6 @@ func (d desk) LookedUp(ctx context.Context, w digest.Work) ([]bot.Lookup, error)
 	return d.lookedUp(ctx, w)
 }
 
-func (d desk) Correct(ctx context.Context, c digest.Correction) (digest.Work, error) {
-	if err := d.db.Correct(ctx, c); err != nil {
-		return digest.Work{}, err
-	}
-	return d.db.Work(ctx, c.Work)
-}
-
 func (d desk) Compose(ctx context.Context, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error) {
 	return d.compose(ctx, title, text, p, how, d.Now())
 }

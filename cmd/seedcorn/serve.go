@@ -174,6 +174,7 @@ func (a *app) deliver(ctx context.Context, w *world, platforms places) {
 	w.note(ctx, "delivering", err)
 	_, err = w.publications(a, platforms).Run(ctx)
 	w.note(ctx, "publishing", err)
+	a.amend(ctx, w, platforms)
 }
 
 // editions ties composing to the store and the platforms.
@@ -186,16 +187,7 @@ func (w *world) editions(a *app, platforms places) *jobs.Editions {
 			return d, err
 		},
 		Render: func(sub digest.Subscription, d digest.Digest) ([]digest.Part, error) {
-			p := platforms[sub.Destination.Platform]
-			if p == nil {
-				return nil, fmt.Errorf("no platform %q is configured", sub.Destination.Platform)
-			}
-			parts, err := p.Render(bot.Digest(d))
-			out := make([]digest.Part, len(parts))
-			for i, part := range parts {
-				out[i] = digest.Part(part)
-			}
-			return out, err
+			return platforms.render(sub.Destination, bot.Digest(d))
 		},
 	}
 }

@@ -389,7 +389,8 @@ func (a *app) correctCommand() *cobra.Command {
 		Short: "overrule a tag of a work, signed and reversible",
 		Long: `Overrule a tag. FIELD is country, lab, license or openness; several values are
 separated by commas. A correction is kept with who, when and why, wins over the rules
-whenever tags are computed again, and is undone with FIELD= (an empty value).`,
+whenever tags are computed again, and is undone with FIELD= (an empty value). Digests
+of the last 30 days that told about the work are edited where they stand, by serve.`,
 		Example: "  seedcorn correct 2501.12948 country=CN --because https://www.deepseek.com/\n  seedcorn correct w7k3m9q2xd license= --because 'the card was right'",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -409,10 +410,7 @@ whenever tags are computed again, and is undone with FIELD= (an empty value).`,
 				if err != nil {
 					return err
 				}
-				if err := w.db.Correct(ctx, digest.Correction{Work: work.ID, Field: field, Value: value, Because: because, By: author(), At: a.now().UTC()}); err != nil {
-					return err
-				}
-				now, err := w.db.Work(ctx, work.ID)
+				now, err := w.correct(ctx, digest.Correction{Work: work.ID, Field: field, Value: value, Because: because, By: author(), At: a.now().UTC()})
 				if err != nil {
 					return err
 				}

@@ -243,8 +243,8 @@ func (p *Amendments) again(a digest.Amendment, after time.Duration, words string
 	return digest.AmendmentOutcome{State: digest.AmendmentWaiting, NotBefore: p.Now().Add(wait), Words: words}
 }
 
-// A Board is what telling people about proposals needs of storage.
-type Board interface {
+// A Queue is what telling people about proposals needs of storage.
+type Queue interface {
 	// TakeNotices returns what is to be said, and notes before the fact that it was.
 	TakeNotices(ctx context.Context, now time.Time, limit int) ([]digest.Notice, error)
 }
@@ -252,7 +252,7 @@ type Board interface {
 // Notices tells editors what waits for them, and proposers what became of it. It is
 // said once or not at all: the list of proposals holds everything.
 type Notices struct {
-	Board Board
+	Queue Queue
 	Tell  func(ctx context.Context, n digest.Notice) error
 	Now   func() time.Time
 }
@@ -262,7 +262,7 @@ type Notices struct {
 func (p *Notices) Run(ctx context.Context) (told int, err error) {
 	var faults []error
 	for ctx.Err() == nil {
-		batch, err := p.Board.TakeNotices(ctx, p.Now(), 20)
+		batch, err := p.Queue.TakeNotices(ctx, p.Now(), 20)
 		if err != nil {
 			return told, errors.Join(append(faults, fmt.Errorf("taking notices: %w", err))...)
 		}
