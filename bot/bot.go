@@ -197,6 +197,12 @@ type Correspondent interface {
 	Direct(workspace, person string) digest.Destination
 }
 
+// A Pacer is a platform that says beforehand how fast one may post. What it does not
+// say is learned from its refusals.
+type Pacer interface {
+	Pace() digest.Pace
+}
+
 // ErrCannotLook is returned by [Platform.Find] where reading back is not allowed.
 var ErrCannotLook = errors.New("the platform does not let us read back")
 
@@ -214,6 +220,7 @@ const (
 type PostError struct {
 	Fate  Fate
 	After time.Duration // of a retry: what the platform asked for; 0 if it did not
+	Scope digest.Scope  // what is to wait so long: this message, or all to its channel, workspace or platform
 	Say   string        // for the subscription's owner, safe and plain
 	Err   error
 }

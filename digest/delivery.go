@@ -3,6 +3,7 @@ package digest
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -14,7 +15,11 @@ type DeliveryID string
 
 // NewDeliveryID returns the id of a part of a digest.
 func NewDeliveryID(d DigestID, part int) DeliveryID {
-	h := sha256.Sum256([]byte(string(d) + "\x00" + string(rune('0'+part))))
+	mark := string(rune('0' + part))
+	if part >= 1<<15 { // from there on some numbers are no runes, and would share a name
+		mark = strconv.Itoa(part)
+	}
+	h := sha256.Sum256([]byte(string(d) + "\x00" + mark))
 	return DeliveryID(hex.EncodeToString(h[:12]))
 }
 
@@ -37,6 +42,42 @@ const (
 	Dead    DeliveryState = "dead"
 )
 
+// A Lane is the way to one workspace of one platform. Deliveries of different lanes
+// do not wait for each other.
+type Lane struct{ Platform, Workspace string }
+
+// Lane is the lane that leads to d.
+func (d Destination) Lane() Lane { return Lane{d.Platform, d.Workspace} }
+
+// A Pace is how fast a platform lets us post, as far as it says so beforehand: in
+// all, to a workspace, to a channel. What only a refusal tells is learned.
+type Pace struct{ Platform, Workspace, Channel Rate }
+
+// A Rate is one post every so often, or Burst at once after a rest as long. The zero
+// value is no limit.
+type Rate struct {
+	Every time.Duration
+	Burst int // 0 means 1
+}
+
+// Slots are N posts that may be made: the first after Wait, each Every after the one
+// before. With N of 0 none may, and Wait is when to ask again.
+type Slots struct {
+	N           int
+	Wait, Every time.Duration
+}
+
+// A Scope is how far a platform's "go slower" reaches.
+type Scope string
+
+// The scopes.
+const (
+	ScopeMessage   Scope = ""          // this message only
+	ScopeChannel   Scope = "channel"   // everything to its channel
+	ScopeWorkspace Scope = "workspace" // to its workspace
+	ScopePlatform  Scope = "platform"  // to everybody
+)
+
 // A Part is one message of a digest: the exact bytes that its platform will be
 // sent, kept from the moment of composing, so that every attempt says the same.
 type Part struct {
@@ -47,7 +88,7 @@ type Part struct {
 // A Delivery is one part of one digest on its way to one destination.
 type Delivery struct {
 	ID           DeliveryID
-	Digest       DigestID
+	Digest       DigestID // "" of a notice to the subscription's owner
 	Subscription SubscriptionID
 	To           Destination
 	Part         int // from 0; part k goes out only after part k-1
@@ -70,6 +111,13 @@ type Outcome struct {
 	NotBefore time.Time
 	Words     string
 	Resent    bool
+}
+
+// A Settlement is the outcome of an attempt at a delivery.
+type Settlement struct {
+	ID      DeliveryID
+	Attempt int
+	Outcome
 }
 
 // Resend marks a payload that is posted although an earlier attempt may have

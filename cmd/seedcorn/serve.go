@@ -209,22 +209,34 @@ func (w *world) deliveries(a *app, platforms places) *jobs.Deliveries {
 // A courier is a platform as delivering sees it.
 type courier struct{ platform bot.Platform }
 
+func (c courier) Pace() digest.Pace {
+	if p, ok := c.platform.(bot.Pacer); ok {
+		return p.Pace()
+	}
+	return digest.Pace{}
+}
+
 func (c courier) Post(ctx context.Context, d digest.Delivery) (string, error) {
 	receipt, err := c.platform.Post(ctx, d.To, bot.DeliveryID(d.ID), bot.Part{Payload: d.Payload, Summary: d.Summary}, bot.Receipt(d.First))
+	return string(receipt), postError(err)
+}
+
+// postError is a platform's error as delivering sees it.
+func postError(err error) error {
 	var e *bot.PostError
-	if errors.As(err, &e) {
-		state := map[bot.Fate]digest.DeliveryState{bot.FateRetry: digest.Pending, bot.FateUnsure: digest.Unsure, bot.FateDead: digest.Dead}[e.Fate]
-		err = &jobs.PostError{State: state, After: e.After, Say: e.Say, Err: e.Err}
+	if !errors.As(err, &e) {
+		return err
 	}
-	return string(receipt), err
+	state := map[bot.Fate]digest.DeliveryState{bot.FateRetry: digest.Pending, bot.FateUnsure: digest.Unsure, bot.FateDead: digest.Dead}[e.Fate]
+	return &jobs.PostError{State: state, After: e.After, Scope: e.Scope, Say: e.Say, Err: e.Err}
 }
 
 func (c courier) Find(ctx context.Context, d digest.Delivery) (string, bool, error) {
 	receipt, ok, err := c.platform.Find(ctx, d.To, bot.DeliveryID(d.ID), d.Begun)
 	if errors.Is(err, bot.ErrCannotLook) {
-		err = jobs.ErrCannotLook
+		return "", false, jobs.ErrCannotLook
 	}
-	return string(receipt), ok, err
+	return string(receipt), ok, postError(err)
 }
 
 // titleOf names a digest by what its reader would call the period.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,27 +13,39 @@ import (
 
 // An Outbox is what delivering needs of storage.
 type Outbox interface {
-	// Claim takes up to limit deliveries that may go out at now, one to a destination:
-	// pending and unsure ones whose time has come and whose earlier parts are sent, and
-	// those in sending whose worker has been silent since stale; these come as unsure.
-	// A claimed one is in sending, with a new attempt.
-	Claim(ctx context.Context, now, stale time.Time, limit int) ([]digest.Delivery, error)
+	// Lanes returns the lanes that have a delivery that may go out at now.
+	Lanes(ctx context.Context, now time.Time) ([]digest.Lane, error)
+	// Open returns how many deliveries of a lane may go out at now, counting up to
+	// limit, and when the next may that may not yet; zero if there is none.
+	Open(ctx context.Context, lane digest.Lane, now time.Time, limit int) (n int, next time.Time, err error)
+	// Reserve gives a lane up to n slots for posts, which nobody else has, within the
+	// platform's pace and while nothing is held.
+	Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n int) (digest.Slots, error)
+	// Hold keeps everybody from posting, within a scope around a destination, for a time.
+	Hold(ctx context.Context, to digest.Destination, scope digest.Scope, during time.Duration) error
+	// Claim takes up to limit deliveries of a lane that may go out at now, one to a
+	// destination, within the rate of channels: pending and unsure ones whose time has
+	// come and whose earlier parts are sent, and those in sending whose worker has been
+	// silent for longer than its lease; these come as unsure. A claimed one is in
+	// sending, with a new attempt.
+	Claim(ctx context.Context, lane digest.Lane, rate digest.Rate, now time.Time, lease time.Duration, limit int) ([]digest.Delivery, error)
 	// Again notes, before the fact, that an attempt posts a delivery that may stand
 	// there already. ok is false if the delivery has been claimed again since.
 	Again(ctx context.Context, id digest.DeliveryID, attempt int) (ok bool, err error)
-	// Settle stores the outcome of an attempt. It is ignored, and no error, if the
-	// delivery has been claimed again since.
-	Settle(ctx context.Context, id digest.DeliveryID, attempt int, o digest.Outcome) error
-	// Silence pauses the subscription of a delivery that was refused for ever.
-	Silence(ctx context.Context, id digest.SubscriptionID, because string) error
+	// Settle stores outcomes of attempts, and pauses the subscriptions of those that are
+	// dead. One whose delivery has been claimed again since is ignored, and no error.
+	Settle(ctx context.Context, outcomes ...digest.Settlement) error
 }
 
 // A Courier posts to a platform.
 type Courier interface {
+	// Pace is how fast the platform lets us post, as far as it says so.
+	Pace() digest.Pace
 	// Post posts a delivery. The error is a *[PostError].
 	Post(ctx context.Context, d digest.Delivery) (receipt string, err error)
 	// Find looks for a delivery that was perhaps posted since Begun. An error that is
-	// [ErrCannotLook] means that the platform does not let us.
+	// [ErrCannotLook] means that the platform does not let us; a *[PostError] may say
+	// when to look again.
 	Find(ctx context.Context, d digest.Delivery) (receipt string, found bool, err error)
 }
 
@@ -43,6 +56,7 @@ var ErrCannotLook = errors.New("the platform does not let us read back")
 type PostError struct {
 	State digest.DeliveryState // Pending, Unsure or Dead
 	After time.Duration        // of Pending: what the platform asked for; 0 if it did not
+	Scope digest.Scope         // how far After reaches
 	Say   string               // for the subscription's owner
 	Err   error
 }
@@ -63,12 +77,22 @@ func (e *PostError) Unwrap() error { return e.Err }
 // another finds stale and treats as unsure. An unsure one is looked for before it is
 // posted again; where the platform cannot be asked it is posted once more, marked,
 // and that is written down first: a process that dies over it leaves no third one.
+//
+// What may be posted when is in the outbox, too: slots are reserved there, by all
+// processes on one database, and what a platform refuses for a time is held for all.
+// Each lane asks for a few slots at a time and is served in turn, so that a workspace
+// with thousands of channels does not keep one with a single channel waiting.
+//
+// A Deliveries may be used by several goroutines.
 type Deliveries struct {
 	Outbox   Outbox
 	Couriers map[string]Courier // by platform
-	Lanes    int                // posts at a time; 0 means 8
+	Hands    int                // posts at a time in one lane; 0 means 32
+	Turn     time.Duration      // how long a lane is worked on before others have a turn; 0: until it is done
 	Now      func() time.Time
 	Note     func(d digest.Delivery, o digest.Outcome) // may be nil
+
+	holds sync.Map // digest.Lane -> time.Time: what this process knows of holds, without asking
 }
 
 const (
@@ -84,79 +108,314 @@ const (
 	// One that still says "in a second" afterwards is not believed: forty such seconds
 	// must not be the end of a digest.
 	patience = 8
+	// linger is the longest that a lane in which nothing happens is waited in.
+	linger = 2 * time.Second
+	// busyWait is when to look again for what another process has in hand.
+	busyWait = time.Second
+	// lanesAtOnce bounds the lanes that one Run works on.
+	lanesAtOnce = 64
+	// runTurn is the turn of a lane where Turn is 0 and more lanes wait than that.
+	runTurn = 5 * time.Second
 )
 
-// Run posts everything that is due and returns how many were sent. The error is of
-// storage, or ctx's.
+// Run posts everything that may go, in all lanes at once, and returns how many were
+// sent when nothing may go any more. The error is of storage, or ctx's.
 func (p *Deliveries) Run(ctx context.Context) (sent int, err error) {
-	lanes := p.Lanes
-	if lanes <= 0 {
-		lanes = 8
-	}
+	later := map[digest.Lane]time.Time{}
 	for ctx.Err() == nil {
 		now := p.Now()
-		batch, err := p.Outbox.Claim(ctx, now, now.Add(-staleAfter), lanes)
+		lanes, err := p.Outbox.Lanes(ctx, now)
 		if err != nil {
 			return sent, fmt.Errorf("claiming deliveries: %w", err)
 		}
-		if len(batch) == 0 {
+		lanes = slices.DeleteFunc(lanes, func(l digest.Lane) bool { return later[l].After(now) })
+		if len(lanes) == 0 {
 			return sent, nil
 		}
+		turn := p.Turn
+		if turn <= 0 && len(lanes) > lanesAtOnce {
+			turn = runTurn
+		}
 		var wg sync.WaitGroup
-		outcomes := make([]digest.Outcome, len(batch))
-		faults := make([]error, len(batch))
-		for i, d := range batch {
-			wg.Go(func() { outcomes[i], faults[i] = p.one(ctx, d) })
+		var mu sync.Mutex
+		var faults []error
+		room := make(chan struct{}, lanesAtOnce)
+		for _, l := range lanes {
+			room <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-room }()
+				n, next, err := p.drain(ctx, l, turn)
+				mu.Lock()
+				defer mu.Unlock()
+				sent += n
+				later[l] = next
+				if err != nil {
+					faults = append(faults, err)
+				}
+			})
 		}
 		wg.Wait()
-		for _, o := range outcomes {
-			if o.State == digest.Sent {
-				sent++
-			}
-		}
-		if err := errors.Join(faults...); err != nil {
-			return sent, err
+		if ctx.Err() == nil && len(faults) > 0 {
+			return sent, errors.Join(faults...)
 		}
 	}
 	return sent, ctx.Err()
 }
 
-func (p *Deliveries) one(ctx context.Context, d digest.Delivery) (digest.Outcome, error) {
-	within, cancel := context.WithTimeout(ctx, attemptTime)
-	defer cancel()
-	o, err := p.attempt(within, &d)
-	if err != nil {
-		return o, err // the row stays in sending until it is stale
+// Drain posts what may go in one lane, and returns how many were sent and when to come
+// back: when the next may go, at once if its turn is over, zero if nothing is left to
+// do. It waits for what may go in a moment. The error is of storage, or ctx's; then
+// next says nothing.
+func (p *Deliveries) Drain(ctx context.Context, lane digest.Lane) (sent int, next time.Time, err error) {
+	return p.drain(ctx, lane, p.Turn)
+}
+
+// A result is an attempt that has come to its end.
+type result struct {
+	delivery digest.Delivery
+	outcome  digest.Outcome
+	hold     digest.Scope // with holdFor: what the platform asked for
+	holdFor  time.Duration
+	err      error // of storage: nothing is settled
+}
+
+func (p *Deliveries) drain(ctx context.Context, lane digest.Lane, turn time.Duration) (sent int, next time.Time, err error) {
+	hands := p.Hands
+	if hands <= 0 {
+		hands = 32
 	}
-	if ctx.Err() != nil && o.State != digest.Sent {
-		// Interrupted: whether it was posted is for the next process to find out.
-		o = digest.Outcome{State: digest.Unsure, NotBefore: p.Now(), Words: "interrupted"}
+	var pace digest.Pace
+	if c := p.Couriers[lane.Platform]; c != nil {
+		pace = c.Pace()
 	}
-	o.Resent = d.Resent
-	// What happened must be written down even if we are being stopped.
-	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	if err := p.Outbox.Settle(settle, d.ID, d.Attempt, o); err != nil {
-		return o, fmt.Errorf("settling delivery %s: %w", d.ID, err)
+	var (
+		began   = time.Now()
+		busy    = map[digest.DeliveryID]time.Time{} // posts under way, and since when
+		results = make(chan result, hands)          // nobody who posts waits to say so
+		slots   digest.Slots                        // reserved, and not used yet
+		at      = time.Now()                        // when to use them or, without any, when to look again
+		idle    = 0                                 // claims in a row that gave nothing
+		still   = time.Now().Add(linger)            // from then on there is no waiting
+		stuck   = func() bool {
+			// One who heeds no deadline: it must not be taken for dead by ourselves.
+			for _, since := range busy {
+				if time.Since(since) > attemptTime+(staleAfter-attemptTime)/2 {
+					return true
+				}
+			}
+			return false
+		}
+		done = func() bool { return err != nil || ctx.Err() != nil || turn > 0 && time.Since(began) >= turn || stuck() }
+	)
+	for {
+		if !done() && !time.Now().Before(at) && len(busy) < hands {
+			switch {
+			case slots.N > 0:
+				batch, fault := p.Outbox.Claim(ctx, lane, pace.Channel, p.Now(), staleAfter, min(slots.N, hands-len(busy)))
+				if fault != nil {
+					err = fmt.Errorf("claiming deliveries: %w", fault)
+					continue
+				}
+				for i, d := range batch {
+					when := at.Add(time.Duration(i) * slots.Every)
+					busy[d.ID] = time.Now()
+					go func() { results <- p.one(ctx, lane, d, when) }()
+				}
+				at = time.Now()
+				if len(batch) == 0 { // somebody was faster, or a channel is at its rate
+					at = at.Add(10 * time.Millisecond << min(idle, 10))
+					idle++
+				} else {
+					still, idle = at.Add(linger), 0
+				}
+				slots = digest.Slots{}
+				continue
+			default:
+				n, soon, fault := p.Outbox.Open(ctx, lane, p.Now(), hands-len(busy))
+				if fault != nil {
+					err = fmt.Errorf("claiming deliveries: %w", fault)
+					continue
+				}
+				next = soon
+				if n > 0 {
+					next = p.Now()
+					if slots, fault = p.Outbox.Reserve(ctx, lane, pace, n); fault != nil {
+						err = fmt.Errorf("reserving posts: %w", fault)
+						continue
+					}
+					if at = time.Now().Add(slots.Wait); slots.Wait <= 0 && slots.N > 0 {
+						continue
+					}
+					if slots.N == 0 {
+						next = p.Now().Add(slots.Wait)
+					}
+				} else if next.IsZero() {
+					at = time.Now().Add(time.Hour) // what is under way will tell
+				} else {
+					at = time.Now().Add(next.Sub(p.Now()))
+				}
+			}
+		}
+		if len(busy) == 0 {
+			switch {
+			case err != nil:
+				return sent, time.Time{}, err
+			case ctx.Err() != nil:
+				return sent, time.Time{}, ctx.Err()
+			case done():
+				return sent, p.Now(), nil
+			case slots.N == 0 && (next.IsZero() || at.After(still)):
+				if back := p.Now().Add(time.Until(at)); !next.IsZero() && back.After(next) {
+					next = back
+				}
+				return sent, next, nil
+			}
+		}
+		wait := time.Until(at)
+		if len(busy) == hands || done() {
+			wait = time.Hour // for a result
+		}
+		timer := time.NewTimer(max(0, wait))
+		select {
+		case r := <-results:
+			some := []result{r}
+			for more := true; more; {
+				select {
+				case r := <-results:
+					some = append(some, r)
+				default:
+					more = false
+				}
+			}
+			for _, r := range some {
+				delete(busy, r.delivery.ID)
+			}
+			n, fault := p.settle(ctx, some)
+			sent += n
+			if fault != nil && err == nil {
+				err = fault
+			}
+			still = time.Now().Add(linger)
+			if slots.N == 0 {
+				at = time.Now() // there may be more to do now
+			}
+		case <-timer.C:
+		case <-ctx.Done():
+			// Those under way hear of it, too. Their results are waited for.
+			if len(busy) > 0 {
+				r := <-results
+				delete(busy, r.delivery.ID)
+				n, fault := p.settle(ctx, []result{r})
+				sent += n
+				if fault != nil && err == nil {
+					err = fault
+				}
+			}
+		}
+		timer.Stop()
 	}
-	if o.State == digest.Dead {
-		if err := p.Outbox.Silence(settle, d.Subscription, o.Words); err != nil {
-			return o, fmt.Errorf("pausing subscription %s: %w", d.Subscription, err)
+}
+
+// one makes an attempt at a delivery when its slot has come.
+func (p *Deliveries) one(ctx context.Context, lane digest.Lane, d digest.Delivery, when time.Time) result {
+	back := digest.Outcome{State: d.State, NotBefore: p.Now(), Words: d.Words, Resent: d.Resent}
+	if wait := time.Until(when); wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return result{delivery: d, outcome: back} // as it was
 		}
 	}
-	if p.Note != nil {
-		p.Note(d, o)
+	if wait := p.held(lane); wait > 0 {
+		back.NotBefore = p.Now().Add(wait)
+		return result{delivery: d, outcome: back}
 	}
-	return o, nil
+	within, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	r := result{}
+	r.outcome, r.err = p.attempt(within, &d, &r)
+	r.delivery = d
+	if r.err == nil && ctx.Err() != nil && r.outcome.State != digest.Sent {
+		// Interrupted: whether it was posted is for the next process to find out.
+		r.outcome = digest.Outcome{State: digest.Unsure, NotBefore: p.Now(), Words: "interrupted"}
+	}
+	r.outcome.Resent = d.Resent
+	if r.holdFor > 0 {
+		p.hold(lane, r.hold, r.holdFor)
+	}
+	return r
+}
+
+// held is how long this process knows that a lane is held.
+func (p *Deliveries) held(lane digest.Lane) time.Duration {
+	wait := time.Duration(0)
+	for _, l := range []digest.Lane{lane, {Platform: lane.Platform, Workspace: everyWorkspace}} {
+		if until, ok := p.holds.Load(l); ok {
+			wait = max(wait, time.Until(until.(time.Time)))
+		}
+	}
+	return wait
+}
+
+// everyWorkspace stands for all of a platform among holds. No workspace has that name.
+const everyWorkspace = "\x00"
+
+func (p *Deliveries) hold(lane digest.Lane, scope digest.Scope, during time.Duration) {
+	switch scope {
+	case digest.ScopePlatform:
+		lane.Workspace = everyWorkspace
+	case digest.ScopeWorkspace:
+	default:
+		return
+	}
+	p.holds.Store(lane, time.Now().Add(during))
+}
+
+// settle writes down what became of attempts, even while we are being stopped, and
+// returns how many were sent.
+func (p *Deliveries) settle(ctx context.Context, results []result) (sent int, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	var all []digest.Settlement
+	for _, r := range results {
+		switch {
+		case r.err != nil:
+			err = errors.Join(err, r.err) // the row stays in sending until it is stale
+			continue
+		case r.holdFor > 0:
+			if fault := p.Outbox.Hold(ctx, r.delivery.To, r.hold, r.holdFor); fault != nil {
+				err = errors.Join(err, fmt.Errorf("holding posts: %w", fault))
+			}
+		}
+		all = append(all, digest.Settlement{ID: r.delivery.ID, Attempt: r.delivery.Attempt, Outcome: r.outcome})
+	}
+	if fault := p.Outbox.Settle(ctx, all...); fault != nil {
+		return 0, errors.Join(err, fmt.Errorf("settling deliveries: %w", fault))
+	}
+	for _, r := range results {
+		if r.err != nil {
+			continue
+		}
+		if r.outcome.State == digest.Sent {
+			sent++
+		}
+		if p.Note != nil {
+			p.Note(r.delivery, r.outcome)
+		}
+	}
+	return sent, err
 }
 
 // attempt looks for an unsure delivery, posts a pending one, and says what became
-// of it. It marks d where it posts again. The error is of storage.
-func (p *Deliveries) attempt(ctx context.Context, d *digest.Delivery) (o digest.Outcome, err error) {
+// of it. It marks d where it posts again, and in r what the platform wants held. The
+// error is of storage.
+func (p *Deliveries) attempt(ctx context.Context, d *digest.Delivery, r *result) (o digest.Outcome, err error) {
 	defer func() {
-		if r := recover(); r != nil {
+		if poison := recover(); poison != nil {
 			// How far it got nobody knows.
-			o, err = p.later(*d, digest.Unsure, 0, fmt.Sprintf("posting panicked: %v", r)), nil
+			o, err = p.later(*d, digest.Unsure, 0, fmt.Sprintf("posting panicked: %v", poison)), nil
 		}
 	}()
 	c := p.Couriers[d.To.Platform]
@@ -178,7 +437,11 @@ func (p *Deliveries) attempt(ctx context.Context, d *digest.Delivery) (o digest.
 			}
 			d.Resent = true
 		case err != nil:
-			return p.later(*d, digest.Unsure, 0, "looking for it failed: "+err.Error()), nil
+			after := time.Duration(0)
+			if e := (*PostError)(nil); errors.As(err, &e) {
+				after = e.After
+			}
+			return p.later(*d, digest.Unsure, after, "looking for it failed: "+err.Error()), nil
 		case found:
 			return digest.Outcome{State: digest.Sent, Receipt: receipt, Words: "found"}, nil
 		}
@@ -193,6 +456,9 @@ func (p *Deliveries) attempt(ctx context.Context, d *digest.Delivery) (o digest.
 	var e *PostError
 	if !errors.As(err, &e) {
 		e = &PostError{State: digest.Unsure, Say: err.Error()}
+	}
+	if e.State == digest.Pending && e.After > 0 {
+		r.hold, r.holdFor = e.Scope, e.After
 	}
 	return p.later(*d, e.State, e.After, e.Say), nil
 }

@@ -25,13 +25,15 @@ type outbox struct {
 	claimed  map[digest.DeliveryID]time.Time
 	history  map[digest.DeliveryID][]string
 	silenced []string
+	held     map[digest.Lane]time.Time
+	next     time.Time        // the first slot that is free
 	fail     map[string]error // by method
 }
 
 // newOutbox puts digests of so many parts each into an outbox, every one on its way
 // to a channel of its own. Their ids are "a0", "a1", …, "b0", ….
 func newOutbox(parts ...int) *outbox {
-	o := &outbox{claimed: map[digest.DeliveryID]time.Time{}, history: map[digest.DeliveryID][]string{}, fail: map[string]error{}}
+	o := &outbox{claimed: map[digest.DeliveryID]time.Time{}, history: map[digest.DeliveryID][]string{}, held: map[digest.Lane]time.Time{}, fail: map[string]error{}}
 	for i, n := range parts {
 		name := string(rune('a' + i))
 		for k := range n {
@@ -44,7 +46,75 @@ func newOutbox(parts ...int) *outbox {
 	return o
 }
 
-func (o *outbox) Claim(_ context.Context, now, stale time.Time, limit int) ([]digest.Delivery, error) {
+// waiting are the deliveries of a lane that are open, behind no other, and whose
+// channel nobody is posting to, the longest due first. The lock is held.
+func (o *outbox) waiting(lane digest.Lane) (out []*digest.Delivery) {
+	for i := range o.rows {
+		d := &o.rows[i]
+		early := slices.ContainsFunc(o.rows, func(e digest.Delivery) bool { return e.Digest == d.Digest && e.Part < d.Part && e.State != digest.Sent })
+		busy := d.State != digest.Sending && slices.ContainsFunc(o.rows, func(e digest.Delivery) bool { return e.State == digest.Sending && e.To == d.To })
+		if d.To.Lane() == lane && d.State != digest.Sent && d.State != digest.Dead && !early && !busy {
+			out = append(out, d)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *digest.Delivery) int { return a.NotBefore.Compare(b.NotBefore) })
+	return out
+}
+
+func (o *outbox) Lanes(_ context.Context, now time.Time) (out []digest.Lane, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, d := range o.rows {
+		if l := d.To.Lane(); !slices.Contains(out, l) && !o.held[l].After(now) && slices.ContainsFunc(o.waiting(l), func(d *digest.Delivery) bool { return !d.NotBefore.After(now) }) {
+			out = append(out, l)
+		}
+	}
+	return out, o.fail["Lanes"]
+}
+
+func (o *outbox) Open(_ context.Context, lane digest.Lane, now time.Time, limit int) (n int, next time.Time, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, d := range o.waiting(lane) {
+		switch {
+		case n == limit:
+			return n, time.Time{}, o.fail["Open"]
+		case !d.NotBefore.After(now):
+			n++
+		case next.IsZero():
+			next = d.NotBefore
+		}
+	}
+	return n, next, o.fail["Open"]
+}
+
+// Reserve keeps to the platform's rate alone: the store's tests are about the others.
+func (o *outbox) Reserve(_ context.Context, lane digest.Lane, pace digest.Pace, n int) (digest.Slots, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := time.Now()
+	if held := o.held[lane]; held.After(now) {
+		return digest.Slots{Wait: held.Sub(now)}, o.fail["Reserve"]
+	}
+	start := o.next
+	if now.After(start) {
+		start = now
+	}
+	o.next = start.Add(time.Duration(n) * pace.Platform.Every)
+	return digest.Slots{N: n, Wait: start.Sub(now), Every: pace.Platform.Every}, o.fail["Reserve"]
+}
+
+// Hold holds the lane, whatever the scope.
+func (o *outbox) Hold(_ context.Context, to digest.Destination, scope digest.Scope, during time.Duration) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if scope != digest.ScopeMessage {
+		o.held[to.Lane()] = time.Now().Add(during)
+	}
+	return o.fail["Hold"]
+}
+
+func (o *outbox) Claim(_ context.Context, lane digest.Lane, _ digest.Rate, now time.Time, lease time.Duration, limit int) ([]digest.Delivery, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fail["Claim"]; err != nil {
@@ -52,11 +122,8 @@ func (o *outbox) Claim(_ context.Context, now, stale time.Time, limit int) ([]di
 	}
 	var out []digest.Delivery
 	taken := map[digest.Destination]bool{}
-	for i := range o.rows {
-		d := &o.rows[i]
-		due := (d.State == digest.Pending || d.State == digest.Unsure) && !d.NotBefore.After(now) || d.State == digest.Sending && !o.claimed[d.ID].After(stale)
-		early := slices.ContainsFunc(o.rows, func(e digest.Delivery) bool { return e.Digest == d.Digest && e.Part < d.Part && e.State != digest.Sent })
-		if !due || early || taken[d.To] || len(out) == limit {
+	for _, d := range o.waiting(lane) {
+		if d.NotBefore.After(now) || taken[d.To] || len(out) == limit {
 			continue
 		}
 		taken[d.To] = true
@@ -71,7 +138,7 @@ func (o *outbox) Claim(_ context.Context, now, stale time.Time, limit int) ([]di
 		if i := slices.IndexFunc(o.rows, func(e digest.Delivery) bool { return e.Digest == d.Digest && e.Part == 0 }); d.Part > 0 {
 			c.First = o.rows[i].Receipt
 		}
-		d.State, d.Attempt, d.Begun = digest.Sending, c.Attempt, c.Begun
+		d.State, d.Attempt, d.Begun, d.NotBefore = digest.Sending, c.Attempt, c.Begun, now.Add(lease)
 		o.claimed[d.ID] = now
 		out = append(out, c)
 	}
@@ -89,37 +156,33 @@ func (o *outbox) Again(_ context.Context, id digest.DeliveryID, attempt int) (bo
 	return true, nil
 }
 
-func (o *outbox) Settle(ctx context.Context, id digest.DeliveryID, attempt int, out digest.Outcome) error {
+func (o *outbox) Settle(ctx context.Context, all ...digest.Settlement) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	d := o.row(id)
 	if err := cmp.Or(o.fail["Settle"], ctx.Err()); err != nil {
 		return err
 	}
-	if d.Attempt != attempt || d.State != digest.Sending {
-		o.history[id] = append(o.history[id], "ignored "+string(out.State))
-		return nil
-	}
-	if !slices.Contains([]digest.DeliveryState{digest.Pending, digest.Sent, digest.Unsure, digest.Dead}, out.State) {
-		return fmt.Errorf("no state %q", out.State)
-	}
-	d.State, d.NotBefore, d.Receipt, d.Words, d.Resent = out.State, out.NotBefore, out.Receipt, out.Words, out.Resent
-	o.history[id] = append(o.history[id], string(out.State))
-	if out.State == digest.Dead {
-		for i := range o.rows {
-			if e := &o.rows[i]; e.Digest == d.Digest && e.Part > d.Part {
-				e.State = digest.Dead
+	for _, out := range all {
+		d := o.row(out.ID)
+		if d.Attempt != out.Attempt || d.State != digest.Sending {
+			o.history[out.ID] = append(o.history[out.ID], "ignored "+string(out.State))
+			continue
+		}
+		if !slices.Contains([]digest.DeliveryState{digest.Pending, digest.Sent, digest.Unsure, digest.Dead}, out.State) {
+			return fmt.Errorf("no state %q", out.State)
+		}
+		d.State, d.NotBefore, d.Receipt, d.Words, d.Resent = out.State, out.NotBefore, out.Receipt, out.Words, out.Resent
+		o.history[out.ID] = append(o.history[out.ID], string(out.State))
+		if out.State == digest.Dead {
+			o.silenced = append(o.silenced, string(d.Subscription)+": "+out.Words)
+			for i := range o.rows {
+				if e := &o.rows[i]; e.Digest == d.Digest && e.Part > d.Part {
+					e.State = digest.Dead
+				}
 			}
 		}
 	}
 	return nil
-}
-
-func (o *outbox) Silence(_ context.Context, id digest.SubscriptionID, because string) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.silenced = append(o.silenced, string(id)+": "+because)
-	return o.fail["Silence"]
 }
 
 // row returns the row of a delivery. The lock is held.
@@ -144,6 +207,7 @@ type wall struct {
 	// refuses does not stand on the wall, unless its error is lost.
 	post func(ctx context.Context, n int, d digest.Delivery) error
 	find func(n int, d digest.Delivery) (bool, error) // nil looks at the wall
+	pace digest.Pace
 	n    map[string]int
 }
 
@@ -151,6 +215,8 @@ type wall struct {
 type lost struct{ error }
 
 func newWall() *wall { return &wall{began: time.Now(), n: map[string]int{}} }
+
+func (w *wall) Pace() digest.Pace { return w.pace }
 
 func (w *wall) Post(ctx context.Context, d digest.Delivery) (string, error) {
 	w.mu.Lock()
@@ -513,7 +579,7 @@ func TestStoppedInPost(t *testing.T) {
 func TestStaleIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, w := newOutbox(1), newWall()
-		killed, err := o.Claim(t.Context(), time.Now(), time.Now().Add(-staleAfter), 8)
+		killed, err := o.Claim(t.Context(), digest.Lane{Platform: "test"}, digest.Rate{}, time.Now(), staleAfter, 8)
 		if err != nil || len(killed) != 1 {
 			t.Fatal(killed, err)
 		}
@@ -524,7 +590,7 @@ func TestStaleIsTakenOver(t *testing.T) {
 		check(t, "looks", []string{"since 0s a0"}, w.looks)
 		check(t, "on the wall", []string{"2m0s a0 part 0"}, w.posts)
 		// And the word of the dead is not heard.
-		if err := o.Settle(t.Context(), "a0", killed[0].Attempt, digest.Outcome{State: digest.Dead}); err != nil || o.get("a0").State != digest.Sent {
+		if err := o.Settle(t.Context(), digest.Settlement{ID: "a0", Attempt: killed[0].Attempt, Outcome: digest.Outcome{State: digest.Dead}}); err != nil || o.get("a0").State != digest.Sent {
 			t.Errorf("%v, %s", err, o.get("a0").State)
 		}
 	})
@@ -605,7 +671,7 @@ func TestNoCourier(t *testing.T) {
 // What storage cannot do is the caller's to know, and posts nothing twice.
 func TestOutboxFails(t *testing.T) {
 	full := errors.New("disk full")
-	for _, method := range []string{"Claim", "Again", "Settle", "Silence"} {
+	for _, method := range []string{"Lanes", "Open", "Reserve", "Claim", "Again", "Settle"} {
 		t.Run(method, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o, w := newOutbox(1), newWall()
@@ -614,8 +680,6 @@ func TestOutboxFails(t *testing.T) {
 				case "Again":
 					o.rows[0].State = digest.Unsure
 					w.find = func(int, digest.Delivery) (bool, error) { return false, ErrCannotLook }
-				case "Silence":
-					w.post = func(context.Context, int, digest.Delivery) error { return &PostError{State: digest.Dead, Say: "gone"} }
 				}
 				if _, err := process(o, w).Run(t.Context()); !errors.Is(err, full) {
 					t.Errorf("%v", err)
@@ -623,7 +687,7 @@ func TestOutboxFails(t *testing.T) {
 				posted := len(w.posts)
 				o.fail = map[string]error{}
 				ring(t, process(o, w), time.Minute, time.Hour)
-				if want := 1; len(w.posts) != want && method != "Silence" {
+				if want := 1; len(w.posts) != want {
 					t.Errorf("%d posts at first, %d in the end, want %d", posted, len(w.posts), want)
 				}
 			})
@@ -631,8 +695,8 @@ func TestOutboxFails(t *testing.T) {
 	}
 }
 
-// Lanes bounds the posts at a time, and one channel never gets two at a time.
-func TestLanes(t *testing.T) {
+// Hands bounds the posts at a time, and one channel never gets two at a time.
+func TestHands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, w := newOutbox(1, 1, 1, 1, 1, 1, 1), newWall()
 		for i := range o.rows {
@@ -656,7 +720,7 @@ func TestLanes(t *testing.T) {
 			return nil
 		}
 		p := process(o, w)
-		p.Lanes = 3
+		p.Hands = 3
 		noted := 0
 		p.Note = func(d digest.Delivery, out digest.Outcome) {
 			w.mu.Lock()

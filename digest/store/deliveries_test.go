@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -49,11 +50,14 @@ func messages(n int) (out []digest.Part) {
 	return out
 }
 
+// testLane is the lane of subscribed's channels.
+var testLane = digest.Lane{Platform: "test", Workspace: "w"}
+
 // claim claims at a time after t0, and says what came as "state attempt".
 func claim(t testing.TB, db *DB, after time.Duration, limit int) map[digest.DeliveryID]digest.Delivery {
 	t.Helper()
 	now := t0.Add(after)
-	got, err := db.Claim(t.Context(), now, now.Add(-2*time.Minute), limit)
+	got, err := db.Claim(t.Context(), testLane, digest.Rate{}, now, 2*time.Minute, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +70,7 @@ func claim(t testing.TB, db *DB, after time.Duration, limit int) map[digest.Deli
 
 func settle(t testing.TB, db *DB, d digest.Delivery, o digest.Outcome) digest.Delivery {
 	t.Helper()
-	if err := db.Settle(t.Context(), d.ID, d.Attempt, o); err != nil {
+	if err := db.Settle(t.Context(), digest.Settlement{ID: d.ID, Attempt: d.Attempt, Outcome: o}); err != nil {
 		t.Fatal(err)
 	}
 	return stored(t, db, d.ID)
@@ -196,7 +200,7 @@ func TestDeliveryStates(t *testing.T) {
 		if late := claim(t, db, 1000*time.Hour, 10); len(late) != 0 {
 			t.Errorf("claimed from the dead: %+v", late)
 		}
-		if err := db.Settle(t.Context(), "none", 1, digest.Outcome{State: digest.Sent}); err != nil {
+		if err := db.Settle(t.Context(), digest.Settlement{ID: "none", Attempt: 1, Outcome: digest.Outcome{State: digest.Sent}}); err != nil {
 			t.Errorf("settling what is not there: %v", err)
 		}
 	})
@@ -209,24 +213,26 @@ func TestClaimOneToADestination(t *testing.T) {
 		for i := range 6 {
 			outgoing(t, db, digest.SubscriptionID(fmt.Sprintf("s%d", i)), fmt.Sprintf("c%d", i%4), 1)
 		}
-		if got := claim(t, db, 0, 3); len(got) != 3 {
+		got := claim(t, db, 0, 3)
+		if len(got) != 3 {
 			t.Errorf("claimed %d, want the limit of 3", len(got))
 		}
-		channels := map[string]int{}
-		for _, after := range []time.Duration{time.Second, 2 * time.Second} {
-			batch := map[string]int{}
-			for _, d := range claim(t, db, after, 10) {
-				batch[d.To.Channel]++
-				channels[d.To.Channel]++
-			}
-			for c, n := range batch {
-				if n > 1 {
-					t.Errorf("%d at a time to %s", n, c)
-				}
-			}
+		// To the fourth, and to nobody who is being posted to.
+		more := claim(t, db, time.Second, 10)
+		if len(more) != 1 {
+			t.Errorf("claimed %d more while 3 of 4 channels are being posted to, want 1", len(more))
 		}
-		if n := channels["c0"] + channels["c1"] + channels["c2"] + channels["c3"]; n != 3 {
-			t.Errorf("%d claimed afterwards, want the other 3", n)
+		maps.Copy(got, more)
+		channels := map[string]int{}
+		for _, d := range got {
+			channels[d.To.Channel]++
+			settle(t, db, d, digest.Outcome{State: digest.Sent, Receipt: "r"})
+		}
+		if len(channels) != 4 {
+			t.Errorf("channels that were posted to: %v, want all 4 once", channels)
+		}
+		if n := len(claim(t, db, 2*time.Second, 10)); n != 2 {
+			t.Errorf("%d claimed afterwards, want the other 2", n)
 		}
 	})
 }
@@ -248,14 +254,14 @@ func TestConcurrentClaims(t *testing.T) {
 			go func() {
 				var r result
 				for range 4 * digests {
-					batch, err := db.Claim(t.Context(), t0, t0.Add(-time.Hour), 5)
+					batch, err := db.Claim(t.Context(), testLane, digest.Rate{}, t0, time.Hour, 5)
 					if err != nil || len(batch) == 0 {
 						r.err = err
 						break
 					}
 					for _, d := range batch {
 						r.ids = append(r.ids, d.ID)
-						if err := db.Settle(t.Context(), d.ID, d.Attempt, digest.Outcome{State: digest.Sent, Receipt: "r"}); err != nil {
+						if err := db.Settle(t.Context(), digest.Settlement{ID: d.ID, Attempt: d.Attempt, Outcome: digest.Outcome{State: digest.Sent, Receipt: "r"}}); err != nil {
 							r.err = err
 						}
 					}
@@ -282,15 +288,14 @@ func TestConcurrentClaims(t *testing.T) {
 	})
 }
 
+// A delivery that is refused for ever pauses its subscription, in the same breath.
 func TestSilence(t *testing.T) {
 	onBoth(t, func(t *testing.T, p place) {
 		db := p.open(t)
-		sub := subscribed(t, db, "s1", "c")
-		if err := db.Silence(t.Context(), "s1", "the channel is gone"); err != nil {
-			t.Fatal(err)
-		}
+		id := outgoing(t, db, "s1", "c", 1)[0]
+		settle(t, db, claim(t, db, 0, 1)[id], digest.Outcome{State: digest.Dead, Words: "the channel is gone"})
 		got, err := db.Subscription(t.Context(), "s1")
-		if err != nil || got.LastResult != "paused: the channel is gone" || !got.Cursor.Equal(sub.Cursor) {
+		if err != nil || got.LastResult != "paused: the channel is gone" || !got.Cursor.Equal(t0) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		if due, err := db.DueSubscriptions(t.Context(), t0.AddDate(1000, 0, 0)); err != nil || len(due) != 0 {
@@ -300,11 +305,17 @@ func TestSilence(t *testing.T) {
 		if err := db.PutSubscription(t.Context(), got); err != nil {
 			t.Fatal(err)
 		}
-		if due, err := db.DueSubscriptions(t.Context(), t0); err != nil || len(due) != 1 {
+		if due, err := db.DueSubscriptions(t.Context(), t0.Add(time.Hour)); err != nil || len(due) != 1 {
 			t.Errorf("a resumed one is not due: %v", err)
 		}
-		if err := db.Silence(t.Context(), "ended", "x"); err != nil {
-			t.Errorf("one that has ended: %v", err)
+		// One that has ended meanwhile is no error.
+		ended := outgoing(t, db, "s2", "d", 1)[0]
+		d := claim(t, db, 0, 1)[ended]
+		if err := db.DeleteSubscription(t.Context(), "s2"); err != nil {
+			t.Fatal(err)
+		}
+		if d := settle(t, db, d, digest.Outcome{State: digest.Dead, Words: "gone"}); d.State != digest.Dead {
+			t.Errorf("of an ended subscription: %+v", d)
 		}
 	})
 }
@@ -313,7 +324,7 @@ func TestSilence(t *testing.T) {
 func TestRequeue(t *testing.T) {
 	onBoth(t, func(t *testing.T, p place) {
 		db := p.open(t)
-		for i, tt := range []struct {
+		for _, tt := range []struct {
 			name          string
 			outcome       digest.Outcome // "": left in sending
 			retry, cancel digest.DeliveryState
@@ -326,7 +337,7 @@ func TestRequeue(t *testing.T) {
 		} {
 			for _, retry := range []bool{true, false} {
 				name := fmt.Sprintf("%s-%v", tt.name, retry)
-				id := outgoing(t, db, digest.SubscriptionID(name), fmt.Sprintf("c%d", i), 1)[0]
+				id := outgoing(t, db, digest.SubscriptionID(name), name, 1)[0]
 				d := claim(t, db, 0, 10)[id]
 				if tt.outcome.State != "" {
 					settle(t, db, d, tt.outcome)

@@ -25,6 +25,8 @@ type engine interface {
 	lock(ctx context.Context, t *tx) error
 	// now is the time that every process which shares the database agrees on.
 	now(ctx context.Context, t *tx) (time.Time, error)
+	// micros is the same, in Unix microseconds.
+	micros(ctx context.Context, q querier) (int64, error)
 	// match writes a plan's expression in the language of the index.
 	match(e query.Expr) string
 	// hits returns the next n search ids of a scan, newest first; fewer at its end.
@@ -69,6 +71,8 @@ func (sqlite) lock(context.Context, *tx) error { return nil }
 
 // now is the local clock: who shares the file shares the machine.
 func (sqlite) now(context.Context, *tx) (time.Time, error) { return time.Now(), nil }
+
+func (sqlite) micros(context.Context, querier) (int64, error) { return time.Now().UnixMicro(), nil }
 
 func (sqlite) index(ctx context.Context, t *tx, entries []indexed) error {
 	// FTS5 gathers a batch in memory and writes it as one segment, unless it must
@@ -165,6 +169,11 @@ func (postgres) now(ctx context.Context, t *tx) (time.Time, error) {
 	var ms int64
 	err := t.QueryRowContext(ctx, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").Scan(&ms)
 	return fromMillis(ms), err
+}
+
+func (postgres) micros(ctx context.Context, q querier) (n int64, err error) {
+	err = first(ctx, q, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)", nil, &n)
+	return n, err
 }
 
 func (postgres) index(ctx context.Context, t *tx, entries []indexed) error {

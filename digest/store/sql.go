@@ -149,6 +149,12 @@ var pieces = [...]int{64, 16, 4, 1}
 
 // eachIn runs a query whose text holds "IN (?)" for all of values, piece by piece.
 func eachIn[T any](ctx context.Context, q querier, text string, values []T, fn func(*sql.Rows) error) error {
+	return eachAmong(ctx, q, text, nil, values, nil, fn)
+}
+
+// eachAmong is eachIn for a text with other arguments, before and after the list. In
+// it "$" stands for the next of them.
+func eachAmong[T any](ctx context.Context, q querier, text string, before []any, values []T, after []any, fn func(*sql.Rows) error) error {
 	const most = 128
 	for len(values) > 0 {
 		n := min(len(values), most)
@@ -157,11 +163,12 @@ func eachIn[T any](ctx context.Context, q querier, text string, values []T, fn f
 			size *= 4
 		}
 		size = min(size, most)
-		args := make([]any, size)
-		for i := range args {
-			args[i] = values[min(i, n-1)] // the last again: IN is a set
+		args := append(make([]any, 0, len(before)+size+len(after)), before...)
+		for i := range size {
+			args = append(args, values[min(i, n-1)]) // the last again: IN is a set
 		}
-		if err := each(ctx, q, strings.Replace(text, "(?)", placeholders(q, "("+strings.Repeat(",$", size)[1:]+")"), 1), args, fn); err != nil {
+		args = append(args, after...)
+		if err := each(ctx, q, placeholders(q, strings.Replace(text, "(?)", "("+strings.Repeat(",$", size)[1:]+")", 1)), args, fn); err != nil {
 			return err
 		}
 		values = values[n:]

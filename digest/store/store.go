@@ -125,6 +125,10 @@ func Open(ctx context.Context, location string, opts ...Option) (*DB, error) {
 			return nil, err
 		}
 	}
+	if err := db.adopt(ctx); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
 	return db, nil
 }
 
