@@ -17,7 +17,7 @@ func sent(t *testing.T, db *DB, after time.Duration) {
 			return
 		}
 		for id, d := range got {
-			if err := db.Settle(t.Context(), id, d.Attempt, digest.Outcome{State: digest.Sent, Receipt: "r/" + string(id), Words: "sent"}); err != nil {
+			if err := db.Settle(t.Context(), digest.Settlement{ID: id, Attempt: d.Attempt, Outcome: digest.Outcome{State: digest.Sent, Receipt: "r/" + string(id), Words: "sent"}}); err != nil {
 				t.Fatal(err)
 			}
 		}
