@@ -238,7 +238,7 @@ func (db *DB) Amended(ctx context.Context, id digest.DigestID) (digest.Digest, [
 	if err != nil {
 		return digest.Digest{}, nil, err
 	}
-	parts, err := readDeliveries(ctx, db, "WHERE digest = $1 ORDER BY part", string(id))
+	parts, err := readDeliveries(ctx, db, "WHERE d.digest = $1 ORDER BY d.part", string(id))
 	if err != nil {
 		return digest.Digest{}, nil, fmt.Errorf("reading the deliveries of digest %s: %w", id, explain(err))
 	}
@@ -249,8 +249,12 @@ func (db *DB) Amended(ctx context.Context, id digest.DigestID) (digest.Digest, [
 // of one that is sent after it was edited. ok is false if it is neither any more.
 func (db *DB) Reword(ctx context.Context, d digest.Delivery, p digest.Part) (ok bool, err error) {
 	err = db.update(ctx, "rewording delivery "+string(d.ID), func(t *tx) error {
+		named, err := putPayload(ctx, t, p.Payload)
+		if err != nil {
+			return err
+		}
 		r, err := t.exec(ctx, "UPDATE deliveries SET payload = $4, summary = $5 WHERE id = $1 AND state = $2 AND attempt = $3 AND state IN ('pending', 'sent')",
-			string(d.ID), string(d.State), d.Attempt, clean(string(p.Payload)), clean(p.Summary))
+			string(d.ID), string(d.State), d.Attempt, named, clean(p.Summary))
 		if err != nil {
 			return err
 		}

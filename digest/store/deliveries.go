@@ -26,10 +26,13 @@ const open = "state IN ('pending', 'sending', 'unsure') AND behind = 0"
 const free = `(state = 'sending' OR NOT EXISTS (SELECT 1 FROM deliveries b WHERE b.platform = deliveries.platform
 	AND b.workspace = deliveries.workspace AND b.channel = deliveries.channel AND b.state = 'sending'))`
 
-// payloadID names bytes by themselves.
-func payloadID(body string) string {
+// putPayload stores bytes, unless they are stored, and returns what they are called.
+func putPayload(ctx context.Context, t *tx, payload []byte) (id string, err error) {
+	body := clean(string(payload))
 	h := sha256.Sum256([]byte(body))
-	return base64.RawURLEncoding.EncodeToString(h[:15])
+	id = base64.RawURLEncoding.EncodeToString(h[:15])
+	_, err = t.exec(ctx, "INSERT INTO payloads (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", id, body)
+	return id, err
 }
 
 // addDeliveries writes the parts of a digest as pending deliveries.
@@ -47,9 +50,8 @@ func addDelivery(ctx context.Context, t *tx, id digest.DeliveryID, of digest.Dig
 	if err != nil {
 		return err
 	}
-	body := clean(string(p.Payload))
-	named := payloadID(body)
-	if _, err := t.exec(ctx, "INSERT INTO payloads (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", named, body); err != nil {
+	named, err := putPayload(ctx, t, p.Payload)
+	if err != nil {
 		return err
 	}
 	_, err = t.exec(ctx, "INSERT INTO deliveries ("+deliveryColumns+") VALUES ($1, NULLIF($2, ''), $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', 0, 0, 0, '', '', 0)",
