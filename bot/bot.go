@@ -76,6 +76,12 @@ type Reply struct {
 	Public   bool  // everyone in the channel sees it; otherwise only the asker
 	Replace  bool  // it takes the place of the message whose button was pressed
 	Form     *Form // to be filled in first; Document is for platforms without forms
+	// Posts says that from now on something will be posted where it was asked, so that an
+	// adapter can make sure, and tell the asker if it cannot.
+	Posts bool
+	// Fault is the parameter that was not understood, if it is one's fault: a form that
+	// was filled in can say so beside its question.
+	Fault string
 }
 
 // A Form asks for parameters of a command. What is filled in is an invocation of
@@ -114,9 +120,10 @@ type Choice struct{ Label, Value string }
 // A Problem is an error with a sentence that may be shown to the person who asked.
 // Err, which may hold anything, is for the log.
 type Problem struct {
-	Say  string
-	Hint string
-	Err  error
+	Say   string
+	Hint  string
+	Param string // the parameter that was not understood, if it is one
+	Err   error
 }
 
 func (p *Problem) Error() string {

@@ -23,6 +23,7 @@ import (
 	"seedcorn/bot/bottest"
 	"seedcorn/bot/message"
 	"seedcorn/digest"
+	"seedcorn/feeds"
 )
 
 var update = flag.Bool("update", false, "write the replies of testdata/*.txtar anew")
@@ -482,12 +483,60 @@ func TestSubscribed(t *testing.T) {
 	}
 	want := digest.Subscription{
 		ID: subs[0].ID, Destination: digest.Destination{Platform: "test", Workspace: "w", Channel: "research"}, Query: "country:EU", Cadence: "0 9 * * 1", Zone: "Europe/Paris",
-		Owner: "ben", Created: bottest.Now, Cursor: bottest.Now.AddDate(0, 0, -7), Next: bottest.Now.AddDate(0, 0, 7).Add(-4 * 60 * 60 * 1e9),
+		Owner: "ben", OwnerName: "Ben", Created: bottest.Now, Cursor: bottest.Now.AddDate(0, 0, -7), Next: bottest.Now.AddDate(0, 0, 7).Add(-4 * 60 * 60 * 1e9),
 	}
 	if d := cmp.Diff(want, subs[0]); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	if got := subs[1]; got.Destination.Channel != "ben" || got.Query != "" || got.Zone != "UTC" || reflect.DeepEqual(got.ID, subs[0].ID) {
 		t.Errorf("in a direct message: %+v", got)
+	}
+}
+
+// disputing is a desk about some of whose works the evidence disagrees.
+type disputing struct {
+	*bottest.FakeDesk
+	n int
+}
+
+func (d disputing) Disputed(ctx context.Context, p digest.Period) ([]digest.Work, error) {
+	works, err := d.FindWorks(ctx, "e")
+	for len(works) < d.n {
+		works = append(works, works...)
+	}
+	return works[:d.n], err
+}
+
+func TestDisputed(t *testing.T) {
+	for n, want := range map[int]string{3: "why WORK shows both sides", 14: "And 4 more works"} {
+		r := bot.NewRouter(disputing{bottest.Desk(), n}, slog.New(slog.DiscardHandler))
+		reply := r.Handle(t.Context(), bot.Invocation{Command: "disputed", Args: map[string]string{}})
+		var shown strings.Builder
+		if err := message.Text(&shown, reply.Document, message.TextOptions{Width: 100}); err != nil {
+			t.Fatal(err)
+		}
+		stories := 0
+		for _, b := range reply.Document.Blocks {
+			if _, ok := b.(message.Story); ok {
+				stories++
+			}
+		}
+		if stories != min(n, 10) || !strings.Contains(shown.String(), want) || strings.Contains(shown.String(), "disagree with itself.") {
+			t.Errorf("%d disputed: %d stories\n%s", n, stories, &shown)
+		}
+	}
+	for _, w := range []struct {
+		work digest.Work
+		want bool
+	}{
+		{digest.Work{}, false},
+		{digest.Work{Tags: feeds.Tags{Labs: []feeds.Attribution{{}, {Disputed: true}}}}, true},
+		{digest.Work{Tags: feeds.Tags{Flags: []feeds.Flag{feeds.FlagConflict}}}, true},
+		{digest.Work{Tags: feeds.Tags{Artifacts: []feeds.ArtifactTag{{Basis: feeds.Conflict}}}}, true},
+		{digest.Work{Tags: feeds.Tags{Flags: []feeds.Flag{feeds.FlagNonCommercial}}}, false},
+	} {
+		if got := digest.Disputed(w.work); got != w.want {
+			t.Errorf("%+v: disputed %t", w.work, got)
+		}
 	}
 }

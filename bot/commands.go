@@ -42,6 +42,7 @@ func Commands() []Command {
 		{Name: "license", About: "what a license lets you do, and who uses it", Params: []Param{{Name: "license", About: "a name or SPDX id", Kind: ParamLicense, Required: true}}, Example: "license llama3.1", Run: runLicense},
 		{Name: "can-we-use", About: "may we build on it? by this workspace's profile", Params: []Param{workParam}, Example: "can-we-use Qwen/Qwen3-8B", Run: runCanWeUse},
 		{Name: "balance", About: "works by country and openness, with the rule printed", Params: ruleParams, Example: "balance rule:lead since:3mo", Run: runBalance},
+		{Name: "disputed", About: "works about which the evidence disagrees with itself", Params: []Param{{Name: "since", About: "beginning, such as 1mo or 2026-01-01", Kind: ParamText}}, Example: "disputed since:1mo", Run: runDisputed},
 		{Name: "topics", About: "named queries to subscribe to", Example: "topics", Run: runTopics},
 		{Name: "sources", About: "the places we look, and how they are doing", Example: "sources", Run: runSources},
 		{Name: "subscribe", About: "tell this channel about a query", Params: []Param{queryParam, cadenceParam, zoneParam, publishParam}, Example: `subscribe country:EU openness>=open-weights when:"Mondays at 9" zone:Europe/Paris`, Manages: true, Run: runSubscribe},
@@ -111,7 +112,7 @@ func runLatest(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		return Reply{}, err
 	}
 	if !ok {
-		if last, err = d.Compose(ctx, "This week in open research", "", week(d.Now()), byDefault); err != nil {
+		if last, err = d.ComposeFor(ctx, inv.Place, "This week in open research", "", week(d.Now()), byDefault); err != nil {
 			return Reply{}, err
 		}
 	}
@@ -123,7 +124,7 @@ func runPreview(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	if _, err := d.ParseQuery(ctx, text); err != nil {
 		return Reply{}, err
 	}
-	out, err := d.Compose(ctx, "Preview of the last seven days", text, week(d.Now()), byDefault)
+	out, err := d.ComposeFor(ctx, inv.Place, "Preview of the last seven days", text, week(d.Now()), byDefault)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -436,6 +437,38 @@ func runBalance(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	return Reply{Document: doc}, nil
 }
 
+// mostDisputed is how many works a list of the disputed shows.
+const mostDisputed = 10
+
+func runDisputed(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	now := d.Now()
+	p := digest.Period{From: now.AddDate(0, -1, 0), To: now}
+	if since := inv.Args["since"]; since != "" {
+		from, err := parseDay(since, now)
+		if err != nil {
+			return Reply{}, err
+		}
+		p.From = from
+	}
+	works, err := d.Disputed(ctx, p)
+	if err != nil {
+		return Reply{}, err
+	}
+	doc := message.Document{Summary: count(len(works), "disputed work"), Blocks: []message.Block{heading("Disputed", span(p)+" · "+count(len(works), "work"))}}
+	if len(works) == 0 {
+		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("Of no work from these days does the evidence disagree with itself.")})
+		return Reply{Document: doc}, nil
+	}
+	for _, w := range works[:min(len(works), mostDisputed)] {
+		doc.Blocks = append(doc.Blocks, Story(digest.StoryOf(w)))
+	}
+	if n := len(works) - mostDisputed; n > 0 {
+		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain(fmt.Sprintf("And %s. A later since shows the latest only.", count(n, "more work")))})
+	}
+	doc.Blocks = append(doc.Blocks, message.SmallPrint{Items: []message.Line{message.Plain("Labs that contradict each other at the same strength are kept and not counted (C9); of licenses that disagree the strictest is taken (O3). why WORK shows both sides.")}})
+	return Reply{Document: doc}, nil
+}
+
 func runTopics(ctx context.Context, d Desk, _ Invocation) (Reply, error) {
 	topics, err := d.Topics(ctx)
 	if err != nil {
@@ -508,6 +541,9 @@ func subscribe(ctx context.Context, d Desk, inv Invocation, dest digest.Destinat
 		return Reply{}, err
 	}
 	zone := cmp.Or(inv.Args["zone"], s.Zone, inv.Asker.Zone, "UTC")
+	if _, err := time.LoadLocation(zone); err != nil {
+		return Reply{}, &Problem{Param: "zone", Say: fmt.Sprintf("There is no time zone %q", clip(zone, 40)), Hint: "an IANA name such as Europe/Paris"}
+	}
 	when := cmp.Or(inv.Args["when"], "weekly")
 	_, asked := inv.Args["query"]
 	if !asked && inv.Args["when"] == "" {
@@ -526,11 +562,11 @@ func subscribe(ctx context.Context, d Desk, inv Invocation, dest digest.Destinat
 	}
 	cron, next, err := d.Cadence(when, zone)
 	if err != nil {
-		return Reply{}, &Problem{Say: "That time was not understood", Hint: "weekly, daily, weekdays, monthly, Mondays at 9, with a zone such as Europe/Paris"}
+		return Reply{}, &Problem{Param: "when", Say: "That time was not understood", Hint: "weekly, daily, weekdays, monthly, Mondays at 9, or five cron fields"}
 	}
 	now := d.Now()
 	sub := digest.Subscription{
-		ID: digest.NewSubscriptionID(), Destination: dest, Query: text, Cadence: cron, Zone: zone, Owner: inv.Asker.ID,
+		ID: digest.NewSubscriptionID(), Destination: dest, Query: text, Cadence: cron, Zone: zone, Owner: inv.Asker.ID, OwnerName: inv.Asker.Name,
 		Created: now, Cursor: now.Add(-7 * 24 * time.Hour), Next: next,
 	}
 	sub.Publish = inv.Args["publish"] == "yes"
@@ -550,7 +586,7 @@ func subscribe(ctx context.Context, d Desk, inv Invocation, dest digest.Destinat
 			{Label: "Preview", Command: "preview " + text}, {Label: "Undo", Command: "unsubscribe " + string(sub.ID), Danger: true},
 		}},
 	}}
-	return Reply{Document: doc, Public: !dest.Direct}, nil
+	return Reply{Document: doc, Public: !dest.Direct, Posts: !dest.Direct}, nil
 }
 
 // local prints a time where its reader is.
@@ -599,7 +635,7 @@ func subscriptionList(subs []digest.Subscription, now time.Time, all bool) (out 
 			}
 			toggle = message.Action{Label: "Resume", Command: "resume " + string(s.ID)}
 		}
-		value := message.Line{{Text: cmp.Or(s.Query, "everything"), Code: true}, {Text: fmt.Sprintf(" · %s · by %s · last: %s", next, s.Owner, cmp.Or(s.LastResult, "none yet"))}}
+		value := message.Line{{Text: cmp.Or(s.Query, "everything"), Code: true}, {Text: fmt.Sprintf(" · %s · by %s · last: %s", next, cmp.Or(s.OwnerName, s.Owner, "this channel"), cmp.Or(s.LastResult, "none yet"))}}
 		if all {
 			value = append(value, message.Span{Text: " · in " + s.Destination.Channel})
 		}
@@ -686,10 +722,12 @@ func runPause(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 }
 
 func runResume(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
-	return each(ctx, d, inv, "resumed", func(s digest.Subscription) error {
+	r, err := each(ctx, d, inv, "resumed", func(s digest.Subscription) error {
 		s.PausedUntil = time.Time{}
 		return d.PutSubscription(ctx, s)
 	})
+	r.Posts = r.Public
+	return r, err
 }
 
 func runVote(ctx context.Context, d Desk, inv Invocation) (Reply, error) {

@@ -29,6 +29,9 @@ type Library interface {
 	// FindWorks returns the works that a person may mean by an id, a URL, an arXiv id, a
 	// repository's name or words of a title; none is no error.
 	FindWorks(ctx context.Context, text string) ([]digest.Work, error)
+	// Disputed returns the works that became news in a period and about which the
+	// evidence disagrees with itself, newest first.
+	Disputed(ctx context.Context, p digest.Period) ([]digest.Work, error)
 	Corrections(ctx context.Context, id digest.WorkID) ([]digest.Correction, error)
 	LookedUp(ctx context.Context, w digest.Work) ([]Lookup, error)
 }
@@ -55,7 +58,9 @@ type CorrectionDesk interface {
 
 // A Press composes digests and counts.
 type Press interface {
-	Compose(ctx context.Context, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error)
+	// ComposeFor composes a digest of a query as a place would be told it: what its people
+	// found useful comes first.
+	ComposeFor(ctx context.Context, in Place, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error)
 	// Latest returns the last digest that a destination was sent.
 	Latest(ctx context.Context, to digest.Destination) (d digest.Digest, ok bool, err error)
 	Balance(ctx context.Context, text string, p digest.Period, how digest.Counting) (digest.Balance, error)

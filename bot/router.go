@@ -167,16 +167,16 @@ func (r *Router) Handle(ctx context.Context, inv Invocation) Reply {
 func (r *Router) fail(inv Invocation, err error) Reply {
 	var p *Problem
 	var syntax *query.SyntaxError
-	say, hint := "Something went wrong on our side; it has been noted", "try again in a minute"
+	say, hint, fault := "Something went wrong on our side; it has been noted", "try again in a minute", ""
 	var blocks []message.Block
 	switch {
 	case errors.As(err, &syntax):
-		say, hint = fmt.Sprintf("query, column %d: %s", syntax.Col, syntax.Msg), syntax.Hint
+		say, hint, fault = fmt.Sprintf("query, column %d: %s", syntax.Col, syntax.Msg), syntax.Hint, "query"
 		if src := inv.Args["query"]; src != "" {
 			blocks = append(blocks, message.Preformatted{Text: syntax.Caret(src)})
 		}
 	case errors.As(err, &p):
-		say, hint = p.Say, p.Hint
+		say, hint, fault = p.Say, p.Hint, p.Param
 		if p.Err != nil {
 			r.log.Error("command failed", "invocation", inv.ID, "command", inv.Command, "platform", inv.Place.Platform, "error", p.Err)
 		}
@@ -187,7 +187,7 @@ func (r *Router) fail(inv Invocation, err error) Reply {
 	if hint != "" {
 		doc.Blocks = append(doc.Blocks, message.SmallPrint{Items: []message.Line{message.Plain("Hint: " + hint)}})
 	}
-	return Reply{Document: doc}
+	return Reply{Document: doc, Fault: fault}
 }
 
 // Table returns the commands, for manifests, registrations and the README.

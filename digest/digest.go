@@ -159,7 +159,8 @@ type Subscription struct {
 	Query       string         `json:"query"`   // in the query language, or a topic's name as "topic:NAME"
 	Cadence     string         `json:"cadence"` // five-field cron expression
 	Zone        string         `json:"zone"`    // IANA time zone
-	Owner       string         `json:"owner"`
+	Owner       string         `json:"owner"`   // who began it; "" once that person has left
+	OwnerName   string         `json:"owner_name,omitempty"`
 	Created     time.Time      `json:"created"`
 	// Cursor is the end of the last period that was composed: the next one starts
 	// here, so that periods never overlap and never leave a hole.

@@ -162,6 +162,13 @@ func addLab(labs []feeds.Attribution, a feeds.Attribution) []feeds.Attribution {
 	return labs
 }
 
+// Disputed reports whether the evidence about a work disagrees with itself: two labs
+// at the same strength (rule C9), or the terms of an artifact (O3).
+func Disputed(w Work) bool {
+	return slices.ContainsFunc(w.Labs, func(a feeds.Attribution) bool { return a.Disputed }) || slices.Contains(w.Flags, feeds.FlagConflict) ||
+		slices.ContainsFunc(w.Artifacts, func(a feeds.ArtifactTag) bool { return a.Basis == feeds.Conflict })
+}
+
 // role returns the more telling of two roles of one lab.
 func role(a, b feeds.Role) feeds.Role {
 	for _, r := range []feeds.Role{feeds.RoleLead, feeds.RoleReleaser, feeds.RoleAuthor} {

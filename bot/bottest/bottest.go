@@ -440,8 +440,21 @@ func (d *FakeDesk) Decide(_ context.Context, id int64, accept bool, by, why stri
 	return *p, err
 }
 
-// Compose implements [bot.Press].
-func (d *FakeDesk) Compose(ctx context.Context, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error) {
+// Disputed implements [bot.Library].
+func (d *FakeDesk) Disputed(_ context.Context, p digest.Period) (out []digest.Work, err error) {
+	if d.Err != nil {
+		return nil, d.Err
+	}
+	for _, w := range d.matching(query.Query{}) {
+		if p.Contains(w.News) && digest.Disputed(w) {
+			out = append(out, w)
+		}
+	}
+	return out, nil
+}
+
+// ComposeFor implements [bot.Press]. Votes change nothing here.
+func (d *FakeDesk) ComposeFor(ctx context.Context, _ bot.Place, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error) {
 	q, err := d.ParseQuery(ctx, text)
 	if err != nil {
 		return digest.Digest{}, err

@@ -38,8 +38,9 @@ const (
 
 // An ask is one thing asked, and the way back to who asked.
 type ask struct {
-	inv  bot.Invocation
-	back back
+	inv   bot.Invocation
+	back  back
+	asked map[string]bool // blocks of the form that it was filled in
 }
 
 // back is how an answer reaches its asker.
@@ -228,7 +229,7 @@ func (a *Adapter) typed(id, line, name string, b back) ask {
 		cmd, args = strings.ToLower(clip(cmd, 60)), nil
 	}
 	inv.Command, inv.Args = cmd, args
-	return ask{inv, b}
+	return ask{inv: inv, back: b}
 }
 
 // place is where something was asked. A conversation with one person is named by
@@ -319,7 +320,7 @@ func decodeSubmission(id string, x interaction) (q ask, missing map[string]strin
 	if !ok || m.Command == "" {
 		return ask{}, nil, errors.New("reading a form: it is not ours")
 	}
-	args := map[string]string{}
+	args, asked := map[string]string{}, map[string]bool{}
 	for blockID, answers := range x.View.State.Values {
 		param, ok := strings.CutPrefix(blockID, inputPrefix)
 		if !ok {
@@ -330,7 +331,7 @@ func decodeSubmission(id string, x interaction) (q ask, missing map[string]strin
 			if v.Selected != nil {
 				value = v.Selected.Value
 			}
-			args[param] = strings.TrimSpace(value)
+			args[param], asked[blockID] = strings.TrimSpace(value), true
 		}
 	}
 	missing = map[string]string{}
@@ -340,7 +341,7 @@ func decodeSubmission(id string, x interaction) (q ask, missing map[string]strin
 		}
 	}
 	b := x.back()
-	return ask{bot.Invocation{ID: id, Place: place(b), Asker: bot.Person{ID: x.User.ID, Name: x.name()}, Command: m.Command, Args: args}, b}, missing, nil
+	return ask{bot.Invocation{ID: id, Place: place(b), Asker: bot.Person{ID: x.User.ID, Name: x.name()}, Command: m.Command, Args: args}, b, asked}, missing, nil
 }
 
 // ourAction is what the renderer calls its buttons and menus.

@@ -54,6 +54,10 @@ const (
 	maxSelectItems = 100
 	maxInput       = 3000 // https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
 
+	// maxFault is what is said beside a question that was not understood. It is nowhere
+	// documented; a phone shows about this much.
+	maxFault = 200
+
 	// A request must be acknowledged within three seconds:
 	// https://docs.slack.dev/interactivity/handling-user-interaction
 	ackWithin = 3 * time.Second

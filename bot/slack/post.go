@@ -119,31 +119,20 @@ func (a *Adapter) lost(ctx context.Context, workspace string, err error) {
 // resent is a part that says first of all that its readers may have seen it. The
 // budgets of rendering leave room for that.
 func resent(part bot.Part) (bot.Part, error) {
-	body := map[string]json.RawMessage{}
-	var text string
-	var blocks []json.RawMessage
-	err := json.Unmarshal(part.Payload, &body)
-	if err == nil && body["text"] != nil {
-		err = json.Unmarshal(body["text"], &text)
-	}
-	if err == nil && body["blocks"] != nil {
-		err = json.Unmarshal(body["blocks"], &blocks)
-	}
-	if err != nil {
+	var p payload
+	if err := json.Unmarshal(part.Payload, &p); err != nil {
 		return bot.Part{}, fmt.Errorf("reading the part: %w", err)
 	}
 	// https://docs.slack.dev/reference/block-kit/blocks/context-block
-	note, err := encode(map[string]any{"type": "context", "elements": []any{plain{Type: "plain_text", Text: digest.Resend}}})
+	note, err := encode(container{Type: "context", Elements: []any{plain{Type: "plain_text", Text: digest.Resend}}})
 	if err != nil {
 		return bot.Part{}, err
 	}
-	if body["blocks"], err = encode(append([]json.RawMessage{note}, blocks...)); err != nil {
-		return bot.Part{}, err
+	p.Text, p.Blocks = digest.Resend+" "+p.Text, append([]json.RawMessage{note}, p.Blocks...)
+	for i := range p.Charts {
+		p.Charts[i].At++
 	}
-	if body["text"], err = encode(digest.Resend + " " + text); err != nil {
-		return bot.Part{}, err
-	}
-	part.Payload, err = encode(body)
+	part.Payload, err = encode(p)
 	return part, err
 }
 

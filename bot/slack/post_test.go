@@ -411,6 +411,7 @@ func TestPostResent(t *testing.T) {
 	if err != nil || len(parts) < 2 {
 		t.Fatalf("%d parts, %v", len(parts), err)
 	}
+	charts := 0
 	for i, p := range parts {
 		p.Summary = digest.Resend + " " + p.Summary
 		if _, err := a.Post(t.Context(), channel, "d1", p, ""); err != nil { // the fake holds it to the limits
@@ -421,9 +422,19 @@ func TestPostResent(t *testing.T) {
 		if text := f.of("chat.postMessage")[i].str("text"); !strings.HasPrefix(text, "(resent) ") || !strings.HasPrefix(strings.TrimSpace(shown), "(resent)") {
 			t.Errorf("part %d begins with %.40q, its notification with %.40q", i, shown, text)
 		}
-		_, before := validMessage(p.Payload)
+		sent := p.Payload
+		if forms, ok := readPayload(sent); ok {
+			if sent, err = forms.with(asNative); err != nil {
+				t.Fatal(err)
+			}
+			charts++
+		}
+		_, before := validMessage(sent)
 		if !strings.HasSuffix(shown, before) {
 			t.Errorf("part %d says something else", i)
 		}
+	}
+	if charts == 0 {
+		t.Error("no part has a chart, which must move with the rest")
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"seedcorn/bot"
 	"seedcorn/bot/message"
+	"seedcorn/digest"
 )
 
 // take is where both ways in meet: it decodes one request, has it answered, and
@@ -123,6 +124,7 @@ func (a *Adapter) ask(ctx context.Context, h bot.Handler, inv bot.Invocation) bo
 	ctx, cancel := context.WithTimeout(ctx, a.opt.AnswerWithin)
 	defer cancel()
 	inv.Asker = a.person(ctx, inv.Place.Workspace, inv.Asker)
+	inv.Asker.Direct = digest.Destination{Platform: Name, Workspace: inv.Place.Workspace, Channel: inv.Asker.ID, Direct: true}
 	return h.Handle(ctx, inv)
 }
 
@@ -213,7 +215,7 @@ func (a *Adapter) interact(h bot.Handler, id string, x interaction) (func(*turn)
 	case x.Type == "message_action" && x.CallbackID == shortcutWhat:
 		return func(t *turn) { t.acknowledge(nil); a.whatIsThis(t, h, id, asker, b, x.Message) }, nil
 	case x.Type == "shortcut" && x.CallbackID == shortcutSub:
-		q := ask{bot.Invocation{ID: id, Place: place(b), Asker: asker, Command: "subscribe", Args: map[string]string{}}, b}
+		q := ask{inv: bot.Invocation{ID: id, Place: place(b), Asker: asker, Command: "subscribe", Args: map[string]string{}}, back: b}
 		return func(t *turn) { t.acknowledge(nil); a.answer(t, h, q) }, nil
 	}
 	return nil, nil
@@ -308,31 +310,86 @@ func (a *Adapter) reply(t *turn, q ask, r bot.Reply) {
 			a.warn("opening a view", q, err)
 		}
 	}
-	parts, err := a.Render(r.Document)
-	if err != nil {
-		a.warn("rendering", q, err)
-		return
+	if r.Posts && r.Public && !b.direct && b.channel != "" {
+		// Said in the way in which the digests will be, or it is said to the asker that
+		// they will not.
+		t.acknowledge(nil)
+		err := a.deliver(t.ctx, b, &hook{}, r, true)
+		if err == nil {
+			return
+		}
+		a.warn("answering in the channel", q, err)
+		var p *bot.PostError
+		switch errors.As(classify(err), &p); p.Fate {
+		case bot.FateDead:
+			r.Public, r.Document = false, warned(p.Say, r.Document)
+		case bot.FateUnsure:
+			return // it may stand there
+		}
 	}
-	for i := range parts {
-		parts[i].Payload = a.safe(b.workspace, parts[i].Payload)
-	}
-	public := r.Public || b.direct || b.said
 	hook := &hook{url: b.hook, born: time.Now(), public: r.Public && !b.direct}
-	for i, p := range parts {
-		replace := r.Replace && b.replace && i == 0
-		if len(parts) == 1 && b.inline {
-			if body, err := hook.body(p, "", false); err == nil && t.acknowledge(body) {
-				return
-			}
-		}
-		if i == 0 {
-			t.acknowledge(nil)
-		}
-		if err := a.follow(t.ctx, b, hook, p, public, replace); err != nil {
-			a.warn("answering", q, err)
+	if b.inline {
+		if body, ok := a.single(b, hook, r); ok && t.acknowledge(body) {
 			return
 		}
 	}
+	t.acknowledge(nil)
+	err := a.deliver(t.ctx, b, hook, r, r.Public || b.direct || b.said)
+	if why := refusal(err); why != "" && !b.direct {
+		// Nothing reaches the asker where it was asked.
+		a.warn("answering in the channel", q, err)
+		r.Document = warned(why, r.Document)
+		err = a.deliver(t.ctx, back{workspace: b.workspace, user: b.user, direct: true}, nil, r, true)
+	}
+	if err != nil {
+		a.warn("answering", q, err)
+	}
+}
+
+// refusal says in words why Slack will not let us post somewhere however often we try;
+// "" if that is not what an error says.
+func refusal(err error) string {
+	var p *bot.PostError
+	if err == nil || !errors.As(classify(err), &p) || p.Fate != bot.FateDead {
+		return ""
+	}
+	return p.Say
+}
+
+// warned is a document with a warning before it.
+func warned(why string, doc message.Document) message.Document {
+	out := message.Document{Summary: why, Blocks: []message.Block{message.Paragraph{Text: message.Line{{Text: why, Bold: true}}}}}
+	out.Blocks = append(out.Blocks, doc.Blocks...)
+	return out
+}
+
+// single is a reply as an acknowledgment, if it is short enough to be one.
+func (a *Adapter) single(b back, h *hook, r bot.Reply) (json.RawMessage, bool) {
+	parts, err := a.Render(r.Document)
+	if err != nil || len(parts) != 1 {
+		return nil, false
+	}
+	parts[0].Payload = a.safe(b.workspace, parts[0].Payload)
+	body, err := h.body(parts[0], "", false)
+	return body, err == nil
+}
+
+// deliver brings a reply to where it was asked, after the acknowledgment.
+func (a *Adapter) deliver(ctx context.Context, b back, h *hook, r bot.Reply, public bool) error {
+	if h == nil {
+		h = &hook{}
+	}
+	parts, err := a.Render(r.Document)
+	if err != nil {
+		return fmt.Errorf("rendering: %w", err)
+	}
+	for i, p := range parts {
+		p.Payload = a.safe(b.workspace, p.Payload)
+		if err := a.follow(ctx, b, h, p, public, r.Replace && b.replace && i == 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // warn writes the one line that an operator sees of an answer that did not arrive.

@@ -97,7 +97,7 @@ func TestFastCommand(t *testing.T) {
 		}
 		want := bot.Invocation{
 			ID: got[0].ID, Place: bot.Place{Platform: Name, Workspace: "T1", Channel: "C1"}, Command: "search", Args: map[string]string{"text": "openness>=open-weights <https://arxiv.org/abs/1|x>"},
-			Asker: bot.Person{ID: "U1", Name: "ada", Zone: "Europe/Paris", Manages: true},
+			Asker: bot.Person{ID: "U1", Name: "ada", Zone: "Europe/Paris", Manages: true, Direct: digest.Destination{Platform: Name, Workspace: "T1", Channel: "U1", Direct: true}},
 		}
 		if diff := cmp.Diff(want, got[0]); diff != "" {
 			t.Errorf("invocation (-want +got):\n%s", diff)
@@ -229,6 +229,76 @@ func TestPublicReply(t *testing.T) {
 		}
 		settle(a)
 	})
+}
+
+// Where something is to be posted from now on, the answer is posted in the same way;
+// if Slack refuses, the asker alone hears of it, by whatever way there is.
+func TestReplyWhereItPosts(t *testing.T) {
+	tests := []struct {
+		name   string
+		post   string // the answer of chat.postMessage in the channel
+		hook   int    // status of the response_url
+		public bool   // it is shown to all
+		alone  string // what only the asker is told; "" for nothing
+		by     string // by which way
+	}{
+		{"it can be posted", `{"ok":true,"channel":"C1","ts":"1.1"}`, 200, true, "", ""},
+		{"not invited", `{"ok":false,"error":"not_in_channel"}`, 200, false, "Invite it again", "hook"},
+		{"a private channel", `{"ok":false,"error":"channel_not_found"}`, 200, false, "cannot see it", "hook"},
+		{"archived", `{"ok":false,"error":"is_archived"}`, 200, false, "archived", "hook"},
+		{"no scope", `{"ok":false,"error":"missing_scope","needed":"chat:write"}`, 200, false, "chat:write", "hook"},
+		{"not invited, and the response_url is used up", `{"ok":false,"error":"not_in_channel"}`, 404, false, "Invite it again", "D1"},
+		{"certainly not posted", `{"ok":false,"error":"moon_phase"}`, 200, true, "", "hook"},
+		{"nobody knows", `{"ok":false,"error":"fatal_error"}`, 200, false, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, f *fake, a *Adapter, logs *testLog, in func(bot.Handler, string, string, string) (string, time.Duration)) {
+				f.on("chat.postMessage", func(c call) (*http.Response, error) {
+					if c.str("channel") == "C1" {
+						return response(200, tt.post), nil
+					}
+					return response(200, `{"ok":true,"channel":"D1","ts":"1.1"}`), nil
+				})
+				f.on("chat.postEphemeral", says(200, `{"ok":false,"error":"not_in_channel"}`))
+				f.on("hook", says(tt.hook, `ok`))
+				h := handler(func(context.Context, bot.Invocation) bot.Reply {
+					r := say("This channel will be told")
+					r.Public, r.Posts = true, true
+					return r
+				})
+				if ack, _ := in(h, kindCommand, "1", slash("subscribe x")); ack != "" {
+					t.Errorf("acknowledged with %s", ack)
+				}
+				settle(a)
+				public, alone, by := tt.post[6:10] == "true", "", ""
+				for _, c := range f.of("hook") {
+					switch c.str("response_type") {
+					case "in_channel":
+						public, by = true, "hook"
+					case "ephemeral":
+						if tt.hook == 200 {
+							alone, by = string(c.Raw), "hook"
+						}
+					}
+				}
+				for _, c := range f.of("chat.postMessage") {
+					if c.str("channel") == "D1" {
+						alone, by = string(c.Raw), "D1"
+					}
+				}
+				if public != tt.public || (alone == "") != (tt.alone == "") || !strings.Contains(alone, tt.alone) || by != tt.by {
+					t.Errorf("public %t, by %q, alone %s", public, by, alone)
+				}
+				if alone != "" && !strings.Contains(alone, "This channel will be told") {
+					t.Errorf("the answer itself is lost: %s", alone)
+				}
+				if tt.alone != "" && strings.Count(logs.String(), "\n") > 2 {
+					t.Errorf("more than a line for each way:\n%s", logs)
+				}
+			})
+		})
+	}
 }
 
 // What Slack sends again is acknowledged as it was, and asked once.
@@ -382,6 +452,15 @@ func TestForm(t *testing.T) {
 				return r
 			case inv.Args["when"] == "never":
 				return say("That time was not understood")
+			case inv.Args["when"] == "sometimes":
+				r := say("That time was not understood.")
+				r.Document.Blocks = append(r.Document.Blocks, message.SmallPrint{Items: []message.Line{message.Plain("Hint: such as weekly")}})
+				r.Fault = "when"
+				return r
+			case inv.Args["when"] == "elsewhere":
+				r := say("It is not in the form")
+				r.Fault = "publish"
+				return r
 			}
 			r := say("subscribed")
 			r.Public = true
@@ -411,6 +490,12 @@ func TestForm(t *testing.T) {
 		}
 		if n := len(asked); n != 1 {
 			t.Errorf("asked %d times", n)
+		}
+		if ack := submit("3a", "sometimes"); ack != `{"errors":{"p:when":"That time was not understood. Hint: such as weekly"},"response_action":"errors"}` {
+			t.Errorf("a fault of one answer: %s", ack)
+		}
+		if ack := submit("3b", "elsewhere"); !strings.Contains(ack, `"push"`) {
+			t.Errorf("a fault of what the form does not ask: %s", ack)
 		}
 		ack := submit("3", "never")
 		var pushed struct {

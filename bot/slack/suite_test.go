@@ -29,6 +29,11 @@ func TestPlatform(t *testing.T) {
 	})
 }
 
+// answers is how many answers have come after their acknowledgment.
+func answers(f *fake) int {
+	return len(f.of("hook")) + len(f.of("views.open")) + len(f.of("chat.postMessage"))
+}
+
 func asErrors(faults []string) (out []error) {
 	for _, f := range faults {
 		out = append(out, errors.New(f))
@@ -46,11 +51,11 @@ func TestEveryCommand(t *testing.T) {
 		n := 0
 		ask := func(line string) string {
 			n++
-			before := len(f.of("hook")) + len(f.of("views.open"))
+			before := answers(f)
 			ack, _ := in(router, kindCommand, fmt.Sprint(n), slash(line, "trigger_id", fmt.Sprint(n)))
 			settle(a)
 			if ack == "" {
-				if after := len(f.of("hook")) + len(f.of("views.open")); after == before {
+				if answers(f) == before {
 					t.Errorf("%s: no answer", line)
 				}
 				return ""
@@ -113,10 +118,10 @@ func TestEveryButton(t *testing.T) {
 			t.Fatalf("only %q to press", values)
 		}
 		for i, value := range values {
-			before := len(f.of("hook")) + len(f.of("views.open"))
+			before := answers(f)
 			in(router, kindInteractive, fmt.Sprint(i), click(value, fmt.Sprintf(`,"n":%d`, i)))
 			settle(a)
-			if after := len(f.of("hook")) + len(f.of("views.open")); after == before {
+			if answers(f) == before {
 				t.Errorf("%q does nothing", value)
 			}
 		}

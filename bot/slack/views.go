@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -58,7 +59,7 @@ func words(s string, most int) *plain { return &plain{"plain_text", clip(tidy(s)
 
 // previews are the forms whose query is tried while it is being typed, with the
 // command that tries it.
-var previews = map[string]string{"subscribe": "preview"}
+var previews = map[string]string{"subscribe": "preview", "follow": "preview"}
 
 // formView is a form as a modal.
 func formView(f bot.Form, m memo) (modal, error) {
@@ -202,6 +203,11 @@ func (a *Adapter) openDocument(ctx context.Context, b back, doc message.Document
 // closes; anything else is shown on top of it, so that one can go back and mend it.
 func (a *Adapter) submit(t *turn, h bot.Handler, q ask) {
 	r := a.ask(t.ctx, h, q.inv)
+	if block := inputPrefix + r.Fault; r.Fault != "" && q.asked[block] {
+		// It is said beside the question, and what was filled in stays.
+		t.acknowledgeJSON(map[string]any{"response_action": "errors", "errors": map[string]string{block: clip(faultWords(r.Document), maxFault)}})
+		return
+	}
 	q.back.view, q.back.trigger = "", "" // an acknowledgment opens views by itself
 	if r.Public && !q.back.direct {
 		t.acknowledgeJSON(map[string]string{"response_action": "clear"})
@@ -223,6 +229,17 @@ func (a *Adapter) submit(t *turn, h bot.Handler, q ask) {
 	}
 	r.Form = nil
 	a.reply(t, q, r)
+}
+
+// faultWords are a fault and what to do about it, in a line.
+func faultWords(doc message.Document) string {
+	say := fallback(doc)
+	for _, b := range doc.Blocks {
+		if s, ok := b.(message.SmallPrint); ok && len(s.Items) > 0 {
+			say = strings.TrimRight(say, ".") + ". " + tidy(s.Items[0].String())
+		}
+	}
+	return say
 }
 
 // typingPause is how long somebody must have stopped typing.

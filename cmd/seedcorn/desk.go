@@ -48,6 +48,15 @@ func (d desk) Compose(ctx context.Context, title, text string, p digest.Period, 
 	return d.compose(ctx, title, text, p, how, d.Now())
 }
 
+func (d desk) ComposeFor(ctx context.Context, in bot.Place, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error) {
+	return d.composeFor(ctx, in.Destination(), title, text, p, how, d.Now())
+}
+
+func (d desk) Disputed(ctx context.Context, p digest.Period) ([]digest.Work, error) {
+	works, err := d.db.WorksIn(ctx, p, query.Query{})
+	return slices.DeleteFunc(works, func(w digest.Work) bool { return !digest.Disputed(w) }), err
+}
+
 func (d desk) Latest(ctx context.Context, to digest.Destination) (digest.Digest, bool, error) {
 	subs, err := d.db.Subscriptions(ctx)
 	if err != nil {

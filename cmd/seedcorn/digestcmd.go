@@ -106,8 +106,13 @@ func (w *world) period(since, until string, now time.Time) (digest.Period, error
 	return p, nil
 }
 
-// compose selects, ranks and words the digest of a period.
+// compose selects, ranks and words the digest of a period, for nobody in particular.
 func (w *world) compose(ctx context.Context, title, text string, period digest.Period, how digest.Counting, now time.Time) (digest.Digest, error) {
+	return w.composeFor(ctx, digest.Destination{}, title, text, period, how, now)
+}
+
+// composeFor is compose in the eyes of a destination, whose votes it ranks by.
+func (w *world) composeFor(ctx context.Context, to digest.Destination, title, text string, period digest.Period, how digest.Counting, now time.Time) (digest.Digest, error) {
 	q, err := w.parse(ctx, text, now)
 	if err != nil {
 		return digest.Digest{}, err
@@ -120,7 +125,17 @@ func (w *world) compose(ctx context.Context, title, text string, period digest.P
 	if err != nil {
 		return digest.Digest{}, fmt.Errorf("composing: %w", err)
 	}
-	ranked := rank.Rank(works, q, period.To, rank.Votes{})
+	votes := rank.Votes{}
+	if to != (digest.Destination{}) {
+		cast, err := w.db.Votes(ctx, to)
+		if err != nil {
+			return digest.Digest{}, fmt.Errorf("composing: %w", err)
+		}
+		for work, n := range cast {
+			votes[work] = rank.Tally{Useful: n[0], NotUseful: n[1]}
+		}
+	}
+	ranked := rank.Rank(works, q, period.To, votes)
 	for i, r := range ranked {
 		works[i] = r.Work
 	}

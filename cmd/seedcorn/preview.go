@@ -121,7 +121,7 @@ func (w *world) owed(ctx context.Context, a *app, sub digest.Subscription) (dige
 	if !p.From.Before(p.To) {
 		return digest.Digest{}, hinted(fmt.Errorf("its last digest ended at %s, and nothing is owed yet", p.From.Format("Mon 2 Jan 15:04 MST")), "try again later")
 	}
-	return w.compose(ctx, titleOf(sub, p), sub.Query, p, digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}, now)
+	return w.composeFor(ctx, sub.Destination, titleOf(sub, p), sub.Query, p, digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}, now)
 }
 
 // pageOf is a digest as a page that shows what a platform would.

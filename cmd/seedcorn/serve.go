@@ -182,7 +182,7 @@ func (w *world) editions(a *app, platforms places) *jobs.Editions {
 	return &jobs.Editions{
 		Ledger: w.db,
 		Compose: func(ctx context.Context, sub digest.Subscription, period digest.Period, missed int) (digest.Digest, error) {
-			d, err := w.compose(ctx, titleOf(sub, period), sub.Query, period, digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}, a.now())
+			d, err := w.composeFor(ctx, sub.Destination, titleOf(sub, period), sub.Query, period, digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}, a.now())
 			d.Merged = missed
 			return d, err
 		},

@@ -250,9 +250,16 @@ func TestWorkspaceComesAndGoes(t *testing.T) {
 		if rec := e.install(); rec.Code != 200 || !strings.Contains(rec.Body.String(), "installed") {
 			t.Fatalf("installing %s: %d %s", team, rec.Code, rec.Body)
 		}
-		if said := e.command(team, "subscribe country:FR when:weekly"); !strings.Contains(said, "will be told") {
+		e.command(team, "subscribe country:FR when:weekly")
+		if err := e.s.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if said := e.command(team, "subscriptions"); !strings.Contains(said, "by ada") || !strings.Contains(said, "1 subscription") {
 			t.Fatal(said)
 		}
+	}
+	if got := f.called("chat.postMessage"); len(got) != 2 {
+		t.Errorf("told their channels %q", got)
 	}
 	for _, c := range f.called("users.info") {
 		if c != "users.info xoxb-token-one" && c != "users.info xoxb-token-two" {
@@ -455,8 +462,9 @@ func BenchmarkThousandWorkspaces(b *testing.B) {
 				b.Fatal(err)
 			}
 			f.set(fmt.Sprintf("xoxb-%d-%s", i, strings.Repeat("x", 40)), team)
-			if said := e.command(team, "subscribe country:FR when:weekly"); !strings.Contains(said, "will be told") {
-				b.Fatal(said)
+			e.command(team, "subscribe country:FR when:weekly")
+			if err := e.s.Wait(b.Context()); err != nil {
+				b.Fatal(err)
 			}
 		}
 		f.called("")

@@ -175,7 +175,7 @@ func (db *DB) PersonLeft(ctx context.Context, platform, workspace, person string
 				_, err = t.exec(ctx, "UPDATE subscriptions SET paused_until = $2, last_result = $3 WHERE id = $1", x.id, millis(forever), "paused: the person has left the workspace")
 			} else {
 				kept++
-				_, err = t.exec(ctx, "UPDATE subscriptions SET owner = '' WHERE id = $1", x.id)
+				_, err = t.exec(ctx, "UPDATE subscriptions SET owner = '', owner_name = '' WHERE id = $1", x.id)
 			}
 		}
 		return err

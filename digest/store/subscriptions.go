@@ -65,13 +65,13 @@ func (db *DB) PutSubscription(ctx context.Context, s digest.Subscription) error 
 				return err
 			}
 		}
-		_, err = t.exec(ctx, `INSERT INTO subscriptions (id, destination, query, cadence, zone, owner, created, period_from, next_due, paused_until, last_result, asked, publish)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		_, err = t.exec(ctx, `INSERT INTO subscriptions (id, destination, query, cadence, zone, owner, created, period_from, next_due, paused_until, last_result, asked, publish, owner_name)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 			ON CONFLICT (id) DO UPDATE SET destination = excluded.destination, query = excluded.query, cadence = excluded.cadence, zone = excluded.zone,
 				owner = excluded.owner, created = excluded.created, period_from = excluded.period_from, next_due = excluded.next_due,
-				paused_until = excluded.paused_until, last_result = excluded.last_result, asked = excluded.asked, publish = excluded.publish`,
+				paused_until = excluded.paused_until, last_result = excluded.last_result, asked = excluded.asked, publish = excluded.publish, owner_name = excluded.owner_name`,
 			string(s.ID), to, clean(s.Query), clean(s.Cadence), clean(s.Zone), clean(s.Owner), millis(s.Created),
-			millis(s.Cursor), millis(s.Next), millis(s.PausedUntil), clean(s.LastResult), asked, bit(s.Publish))
+			millis(s.Cursor), millis(s.Next), millis(s.PausedUntil), clean(s.LastResult), asked, bit(s.Publish), clean(s.OwnerName))
 		return err
 	})
 }
@@ -100,13 +100,13 @@ func (db *DB) DueSubscriptions(ctx context.Context, now time.Time) ([]digest.Sub
 }
 
 func (db *DB) subscriptions(ctx context.Context, doing, which string, args ...any) (out []digest.Subscription, err error) {
-	err = each(ctx, db, `SELECT id, destination, query, cadence, zone, owner, created, period_from, next_due, paused_until, last_result, asked, publish
+	err = each(ctx, db, `SELECT id, destination, query, cadence, zone, owner, created, period_from, next_due, paused_until, last_result, asked, publish, owner_name
 		FROM subscriptions `+which, args, func(r *sql.Rows) error {
 		var s digest.Subscription
 		var to, asked string
 		var created, from, next, paused int64
 		var publish int
-		if err := r.Scan(&s.ID, &to, &s.Query, &s.Cadence, &s.Zone, &s.Owner, &created, &from, &next, &paused, &s.LastResult, &asked, &publish); err != nil {
+		if err := r.Scan(&s.ID, &to, &s.Query, &s.Cadence, &s.Zone, &s.Owner, &created, &from, &next, &paused, &s.LastResult, &asked, &publish, &s.OwnerName); err != nil {
 			return err
 		}
 		s.Created, s.Cursor, s.Next, s.PausedUntil = fromMillis(created), fromMillis(from), fromMillis(next), fromMillis(paused)

@@ -2,6 +2,9 @@
 
 -- +goose Up
 
+-- As people call the owner of a subscription, for lists; '' where only the id is known.
+ALTER TABLE subscriptions ADD COLUMN owner_name TEXT NOT NULL DEFAULT '';
+
 -- A workspace that gave us a token of its own. The token lies here sealed (package
 -- vault); its key is in the environment and never in the database. When the workspace
 -- removes us the token is deleted and the row stays, so that one can be told since when
