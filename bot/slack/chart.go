@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,8 +51,12 @@ const (
 	maxAlt         = 2000 // https://docs.slack.dev/reference/block-kit/blocks/image-block
 )
 
-// native is a chart as Slack's own block, nil if that cannot show it.
+// native is a chart as Slack's own block, nil if that cannot show it truly: it has no
+// stacked areas, no intervals, and no holes where there is no value.
 func (r *renderer) native(c message.Chart) any {
+	if c.Kind == message.ChartStack || slices.ContainsFunc(c.Bars, func(b message.Bar) bool { return b.Missing || b.Low != nil || b.High != nil }) {
+		return nil
+	}
 	title := clip(tidy(c.Title), maxChartTitle)
 	n := len(c.Bars)
 	if title == "" || n == 0 || n > maxChartPoints || len(c.Series) == 0 || len(c.Series) > maxChartSeries {
@@ -77,6 +82,9 @@ func (r *renderer) native(c message.Chart) any {
 		series = append(series, s)
 	}
 	b := slack.DataVisualizationBlock{Type: slack.MBTDataVisualization, BlockID: r.id("b"), Title: title, Chart: slack.NewDataVisualizationBarChart(axis, series...)}
+	if c.Kind == message.ChartLines {
+		b.Chart = slack.NewDataVisualizationLineChart(axis, series...)
+	}
 	if b.Validate() != nil {
 		return nil
 	}

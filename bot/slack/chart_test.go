@@ -108,6 +108,7 @@ func TestChartWays(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake(t)
 				a, logs := newAdapter(t, f, nil)
+				a.draw = nil
 				tt.setup(f, a)
 				part := chartPart(t)
 				for i, want := range []string{tt.first, tt.second} {
@@ -247,6 +248,10 @@ func TestNativeChart(t *testing.T) {
 	}{
 		{"long names", message.Chart{Title: strings.Repeat("title ", 20), Series: []string{"open weights, code or data", "open weights, code or what", ""}, Bars: bars(20)}, true},
 		{"a stranger's names", message.Chart{Title: "<!here> x", Series: []string{"@channel"}, Bars: []message.Bar{{Label: "<@U123>\u202e", Values: []float64{1}}, {Label: "", Values: nil}}}, true},
+		{"lines", message.Chart{Kind: message.ChartLines, Title: "x", Series: []string{"a", "b"}, Bars: bars(5)}, true},
+		{"lines with a hole", message.Chart{Kind: message.ChartLines, Title: "x", Series: []string{"a"}, Bars: append(bars(2), message.Bar{Label: "z", Missing: true, Note: "not enough data"})}, false},
+		{"lines with an interval", message.Chart{Kind: message.ChartLines, Title: "x", Series: []string{"a"}, Bars: []message.Bar{{Label: "z", Values: []float64{1}, Low: []float64{0}, High: []float64{2}}}}, false},
+		{"stacked areas", message.Chart{Kind: message.ChartStack, Title: "x", Series: []string{"a"}, Bars: bars(3)}, false},
 		{"too many bars", message.Chart{Title: "x", Series: []string{"a"}, Bars: bars(21)}, false},
 		{"too many series", message.Chart{Title: "x", Series: strings.Fields("a b c d e f g"), Bars: bars(2)}, false},
 		{"no title", message.Chart{Series: []string{"a"}, Bars: bars(2)}, false},
@@ -262,6 +267,9 @@ func TestNativeChart(t *testing.T) {
 			p, ok := readPayload(parts[0].Payload)
 			if !ok || len(p.Charts) != 1 || (len(p.Charts[0].Native) > 0) != tt.want {
 				t.Errorf("native: %t, want %t", ok && len(p.Charts[0].Native) > 0, tt.want)
+			}
+			if forms := string(parts[0].Payload); tt.chart.Kind == message.ChartLines && strings.Contains(forms, `"type":"line"`) != tt.want {
+				t.Errorf("lines are not a chart of lines: %s", forms)
 			}
 			if ok && !reflect.DeepEqual(p.Charts[0].Data, tt.chart) {
 				t.Errorf("kept %+v", p.Charts[0].Data)

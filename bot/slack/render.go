@@ -565,6 +565,10 @@ func (r *renderer) Chart(c message.Chart) {
 }
 
 func (r *renderer) bars(c message.Chart) {
+	if c.Kind != message.ChartBars {
+		r.sparks(c)
+		return
+	}
 	most, wide := 0.0, labelWidth(c)
 	for _, b := range c.Bars {
 		most = max(most, b.Total())
@@ -609,6 +613,29 @@ func (r *renderer) bars(c message.Chart) {
 		legend = append(legend, shade(i)+" "+tidy(s))
 	}
 	r.small(false, strings.Join(legend, "   "), tidy(c.Alt))
+}
+
+// sparks are the lines of a chart over time: a row of cells for each, with its latest
+// value, and the first and the last moment below.
+func (r *renderer) sparks(c message.Chart) {
+	wide := 0
+	for _, s := range c.Series {
+		wide = max(wide, utf8.RuneCountInString(tidy(s)))
+	}
+	wide = min(wide, 24)
+	var lines []string
+	for _, s := range c.Sparks(2 * barWidth) {
+		name := clip(tidy(s.Name), wide)
+		lines = append(lines, name+strings.Repeat(" ", wide-utf8.RuneCountInString(name)+1)+s.Cells+" "+s.Last)
+	}
+	if n := len(c.Bars); n > 0 {
+		lines = append(lines, strings.Repeat(" ", wide+1)+tidy(c.Bars[0].Label)+" – "+tidy(c.Bars[n-1].Label))
+	}
+	if t := tidy(c.Title); t != "" {
+		r.flow(true, []inline{{Type: "text", Text: t, Style: &style{Bold: true}}})
+	}
+	r.pre(true, lines)
+	r.small(false, tidy(c.Alt))
 }
 
 // pre adds preformatted lines.

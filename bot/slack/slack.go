@@ -39,6 +39,7 @@ import (
 	"time"
 
 	"seedcorn/bot"
+	"seedcorn/bot/chart"
 	"seedcorn/bot/message"
 )
 
@@ -177,7 +178,7 @@ func New(opt Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Adapter{opt: opt, api: c, log: opt.Log, seen: newSeen(), helloWithin: helloWithin}, nil
+	return &Adapter{draw: func(c message.Chart) ([]byte, error) { return chart.PNG(c, chart.Options{}) }, opt: opt, api: c, log: opt.Log, seen: newSeen(), helloWithin: helloWithin}, nil
 }
 
 // Name implements [bot.Platform].
