@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"seedcorn/bot/message"
@@ -70,6 +71,8 @@ func (c Command) Usage() string {
 
 // A Router answers invocations from a table of commands.
 type Router struct {
+	Watch Watcher // may be nil; set before the first invocation
+
 	commands []Command
 	desk     Desk
 	log      *slog.Logger
@@ -141,30 +144,45 @@ func noCommand(name string, table []Command) error {
 
 // Handle implements [Handler].
 func (r *Router) Handle(ctx context.Context, inv Invocation) Reply {
-	c, ok := r.find(inv.Command)
-	if !ok {
-		return r.fail(inv, r.unknown(inv.Command))
-	}
-	for _, p := range c.Params {
-		if p.Required && strings.TrimSpace(inv.Args[p.Name]) == "" {
-			return r.fail(inv, problemf("such as: "+c.Example, "%s needs %s: %s", c.Name, p.Name, p.About))
-		}
-	}
-	if c.Manages {
-		if err := r.mayManage(ctx, inv); err != nil {
-			return r.fail(inv, err)
-		}
-	}
-	reply, err := c.Run(ctx, r.desk, inv)
-	if err != nil {
-		return r.fail(inv, err)
+	began := time.Now()
+	ctx = WithInvocation(ctx, inv.ID)
+	reply, outcome := r.answer(ctx, inv)
+	if r.Watch != nil {
+		r.Watch(ctx, inv, outcome, time.Since(began))
 	}
 	return reply
 }
 
+func (r *Router) answer(ctx context.Context, inv Invocation) (Reply, Outcome) {
+	c, ok := r.find(inv.Command)
+	if !ok {
+		return r.fail(ctx, inv, r.unknown(inv.Command))
+	}
+	for _, p := range c.Params {
+		if p.Required && strings.TrimSpace(inv.Args[p.Name]) == "" {
+			return r.fail(ctx, inv, problemf("such as: "+c.Example, "%s needs %s: %s", c.Name, p.Name, p.About))
+		}
+	}
+	if c.Manages {
+		if err := r.mayManage(ctx, inv); err != nil {
+			return r.fail(ctx, inv, err)
+		}
+	}
+	reply, err := c.Run(ctx, r.desk, inv)
+	if err != nil {
+		return r.fail(ctx, inv, err)
+	}
+	return reply, Answered
+}
+
 // fail words an error: a sentence and a way out for the person, the chain for the
 // log.
-func (r *Router) fail(inv Invocation, err error) Reply {
+func (r *Router) fail(ctx context.Context, inv Invocation, err error) (Reply, Outcome) {
+	outcome := Declined
+	noted := func(err error) {
+		outcome = Failed
+		r.log.ErrorContext(ctx, "command failed", "invocation", inv.ID, "command", inv.Command, "platform", inv.Place.Platform, "error", err)
+	}
 	var p *Problem
 	var syntax *query.SyntaxError
 	say, hint, fault := "Something went wrong on our side; it has been noted", "try again in a minute", ""
@@ -178,16 +196,16 @@ func (r *Router) fail(inv Invocation, err error) Reply {
 	case errors.As(err, &p):
 		say, hint, fault = p.Say, p.Hint, p.Param
 		if p.Err != nil {
-			r.log.Error("command failed", "invocation", inv.ID, "command", inv.Command, "platform", inv.Place.Platform, "error", p.Err)
+			noted(p.Err)
 		}
 	default:
-		r.log.Error("command failed", "invocation", inv.ID, "command", inv.Command, "platform", inv.Place.Platform, "error", err)
+		noted(err)
 	}
 	doc := message.Document{Summary: say, Blocks: append([]message.Block{message.Paragraph{Text: message.Plain(say + ".")}}, blocks...)}
 	if hint != "" {
 		doc.Blocks = append(doc.Blocks, message.SmallPrint{Items: []message.Line{message.Plain("Hint: " + hint)}})
 	}
-	return Reply{Document: doc, Fault: fault}
+	return Reply{Document: doc, Fault: fault}, outcome
 }
 
 // Table returns the commands, for manifests, registrations and the README.
