@@ -64,7 +64,7 @@ func newRoot(in io.Reader, out, errs io.Writer) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	root.AddCommand(environmentTopic(), queryTopic())
+	root.AddCommand(environmentTopic(), queryTopic(), logsTopic())
 	root.SetHelpCommandGroupID("run")
 	root.SetCompletionCommandGroupID("run")
 	unknownIsUsage(root)

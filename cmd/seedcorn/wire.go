@@ -127,16 +127,6 @@ func (a *app) do(ctx context.Context, f func(context.Context, *world) error) err
 	return errors.Join(err, w.close())
 }
 
-func newLogger(w io.Writer, cfg config) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // checked when the configuration was read
-	opt := &slog.HandlerOptions{Level: level}
-	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opt))
-	}
-	return slog.New(slog.NewTextHandler(w, opt))
-}
-
 func (w *world) bases() catalog.Bases {
 	return catalog.Bases{ArXivRSS: w.cfg.ArXivRSS, ArXivAPI: w.cfg.ArXivAPI, HuggingFace: w.cfg.HuggingFace, GitHubAPI: w.cfg.GitHub}
 }
