@@ -43,6 +43,8 @@ type engine interface {
 	whereabouts(ctx context.Context, db *DB) (string, error)
 	snapshot() *sql.TxOptions
 	settle(ctx context.Context, db *DB) error
+	// size is the question for the bytes that everything takes.
+	size() string
 }
 
 // An indexed is a work's entry in the index.

@@ -101,20 +101,26 @@ func moveAll(t *testing.T, from, to place, again bool) ([]Moved, error) {
 // that none is left behind.
 func TestTables(t *testing.T) {
 	var want []string
-	made := regexp.MustCompile(`(?m)^CREATE TABLE (\w+) \(`)
-	dropped := regexp.MustCompile(`(?m)^DROP TABLE (\w+);`)
+	statement := regexp.MustCompile(`(?m)^(CREATE TABLE|DROP TABLE|ALTER TABLE) (\w+)(?: RENAME TO (\w+);)?`)
 	check := fs.WalkDir(schema, "schema", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		text, err := schema.ReadFile(path)
-		for _, m := range made.FindAllStringSubmatch(string(text), -1) {
-			if !rebuilt[m[1]] && !slices.Contains(want, m[1]) {
-				want = append(want, m[1])
+		for _, m := range statement.FindAllStringSubmatch(string(text), -1) {
+			gone, made := "", ""
+			switch {
+			case m[1] == "CREATE TABLE":
+				made = m[2]
+			case m[1] == "DROP TABLE":
+				gone = m[2]
+			case m[3] != "":
+				gone, made = m[2], m[3]
 			}
-		}
-		for _, m := range dropped.FindAllStringSubmatch(string(text), -1) {
-			want = slices.DeleteFunc(want, func(s string) bool { return s == m[1] })
+			want = slices.DeleteFunc(want, func(s string) bool { return s == gone })
+			if made != "" && !rebuilt[made] && !slices.Contains(want, made) {
+				want = append(want, made)
+			}
 		}
 		return err
 	})
