@@ -180,7 +180,7 @@ func (a *app) deliver(ctx context.Context, w *world, platforms places) {
 // editions ties composing to the store and the platforms.
 func (w *world) editions(a *app, platforms places) *jobs.Editions {
 	return &jobs.Editions{
-		Ledger: w.db,
+		Ledger: w.crashing.ledger(w.db),
 		Compose: func(ctx context.Context, sub digest.Subscription, period digest.Period, missed int) (digest.Digest, error) {
 			d, err := w.composeFor(ctx, sub.Destination, titleOf(sub, period), sub.Query, period, digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}, a.now())
 			d.Merged = missed
@@ -195,13 +195,13 @@ func (w *world) editions(a *app, platforms places) *jobs.Editions {
 // deliveries ties the outbox to the platforms.
 func (w *world) deliveries(a *app, platforms places) *jobs.Deliveries {
 	d := &jobs.Deliveries{
-		Outbox: w.db, Couriers: map[string]jobs.Courier{}, Now: a.now,
+		Outbox: w.crashing.outbox(w.db), Couriers: map[string]jobs.Courier{}, Now: a.now,
 		Note: func(d digest.Delivery, o digest.Outcome) {
 			w.log.Info("delivery", "delivery", d.ID, "digest", d.Digest, "subscription", d.Subscription, "platform", d.To.Platform, "part", d.Part, "attempt", d.Attempt, "state", o.State, "words", o.Words)
 		},
 	}
 	for name, p := range platforms {
-		d.Couriers[name] = courier{p}
+		d.Couriers[name] = w.crashing.courier(courier{p})
 	}
 	return d
 }

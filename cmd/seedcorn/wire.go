@@ -41,9 +41,10 @@ type world struct {
 	log    *slog.Logger
 	zone   *time.Location
 
-	manners time.Duration // between requests to arXiv
-	tagging sync.Mutex    // guards tagger
-	tagger  *tag.Tagger   // built at first use: see tags
+	manners  time.Duration // between requests to arXiv
+	crashing crashing      // nothing, but under the crash harness
+	tagging  sync.Mutex    // guards tagger
+	tagger   *tag.Tagger   // built at first use: see tags
 }
 
 // open reads the configuration and opens the database. The caller closes the world.
@@ -85,8 +86,13 @@ func (a *app) openWith(ctx context.Context, cfg config) (*world, error) {
 	if d, err := time.ParseDuration(os.Getenv(testManners)); err == nil {
 		manners = d
 	}
+	crash, err := newCrashing()
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return &world{
-		client: client, hub: hubs, cfg: cfg, db: db, ring: ring, reg: registry.Default(), log: newLogger(a.errs, cfg), zone: zone, manners: manners,
+		crashing: crash,
+		client:   client, hub: hubs, cfg: cfg, db: db, ring: ring, reg: registry.Default(), log: newLogger(a.errs, cfg), zone: zone, manners: manners,
 	}, nil
 }
 

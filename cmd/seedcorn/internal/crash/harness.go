@@ -1,0 +1,565 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"seedcorn/cmd/seedcorn/internal/demosite"
+	"seedcorn/cmd/seedcorn/internal/hostile"
+	"seedcorn/cmd/seedcorn/internal/kill"
+	"seedcorn/digest"
+	"seedcorn/digest/store"
+)
+
+// options are how to run.
+type options struct {
+	Kills     int
+	Database  string // "sqlite" or "postgres"
+	Postgres  string // where schemas may be made
+	Processes int
+	Roles     string
+	Seed      uint64
+	Break     string
+	Binary    string
+	Stale     time.Duration
+	Keep      string
+	Verbose   bool
+	Steps     []string // to kill at; nil means all, and random times
+	Calm      bool     // the platforms have no faults
+}
+
+// Tokens that must never be in a log.
+const (
+	botToken     = "xoxb-crash-do-not-print"
+	appToken     = "xapp-crash-do-not-print"
+	discordToken = "crash-do-not-print"
+)
+
+// Channels: many good ones, some in workspaces that do not let us read back, one that
+// refuses everything.
+const (
+	goodChannels  = 24
+	blindChannels = 4
+	slackDead     = "CDEAD"
+	discordDead   = "300000000000000000"
+)
+
+func slackChannel(i int) string   { return fmt.Sprintf("C%04d", i) }
+func slackBlind(i int) string     { return fmt.Sprintf("CB%03d", i) }
+func discordChannel(i int) string { return strconv.Itoa(100000000000000000 + i) }
+func discordBlind(i int) string   { return strconv.Itoa(200000000000000000 + i) }
+
+// shares are how often a call goes wrong, and how.
+var shares = map[hostile.Fault]float64{
+	hostile.ThenError: 0.03, hostile.ThenReset: 0.03, hostile.ThenSilence: 0.01, hostile.ThenLoris: 0.005, hostile.ThenGarbage: 0.01,
+	hostile.InsteadLimit: 0.02, hostile.InsteadPage: 0.005, hostile.InsteadDown: 0.03, hostile.InsteadReset: 0.02, hostile.InsteadSilence: 0.005,
+}
+
+// A harness is one run.
+type harness struct {
+	options
+	dir      string
+	binary   string
+	location string // of the database
+	site     string // of the sources
+	slack    *hostile.Slack
+	discord  *hostile.Discord
+	db       *store.DB
+	sql      *sql.DB
+	say      func(format string, args ...any)
+	began    time.Time
+
+	mu     sync.Mutex
+	rng    *rand.Rand
+	kills  map[string]int // by step; "random"
+	total  int
+	faults []string
+	starts map[digest.SubscriptionID]time.Time // cursor of each subscription when it was made
+}
+
+// run runs the harness. The error is for what keeps it from judging.
+func run(ctx context.Context, o options, say func(format string, args ...any)) (report, error) {
+	if o.Processes == 0 {
+		o.Processes = map[string]int{"postgres": 3}[o.Database] + map[string]int{"sqlite": 1}[o.Database]
+	}
+	h := &harness{
+		options: o, say: say, began: time.Now(), rng: rand.New(rand.NewPCG(o.Seed, 1)),
+		kills: map[string]int{}, starts: map[digest.SubscriptionID]time.Time{},
+	}
+	say("seed %d", o.Seed)
+	stop, err := h.prepare(ctx)
+	defer stop()
+	if err != nil {
+		return report{}, err
+	}
+	if err := h.storm(ctx); err != nil {
+		return report{}, err
+	}
+	stormed := time.Since(h.began)
+	if err := h.calm(ctx); err != nil {
+		return report{}, err
+	}
+	return h.judge(ctx, stormed)
+}
+
+// prepare builds, starts and fills everything that the program needs around it.
+func (h *harness) prepare(ctx context.Context) (stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for i := len(stops) - 1; i >= 0; i-- {
+			stops[i]()
+		}
+	}
+	h.dir = h.Keep
+	if h.dir == "" {
+		if h.dir, err = os.MkdirTemp("", "crash"); err != nil {
+			return stop, err
+		}
+		stops = append(stops, func() { os.RemoveAll(h.dir) })
+	}
+	if h.dir, err = filepath.Abs(h.dir); err != nil {
+		return stop, err
+	}
+	if h.binary = h.Binary; h.binary == "" {
+		h.binary = filepath.Join(h.dir, "seedcorn-under-test")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", h.binary, "seedcorn/cmd/seedcorn").CombinedOutput(); err != nil {
+			return stop, fmt.Errorf("building: %w\n%s", err, out)
+		}
+	}
+	undo, err := h.database(ctx)
+	if err != nil {
+		return stop, err
+	}
+	stops = append(stops, undo)
+
+	rules := hostile.Rules{Second: 50 * time.Millisecond, Late: 30 * time.Millisecond, Memory: 3 * h.Stale, Seed: h.Seed, Forget: h.Break == "forget", Lose: h.Break == "lose"}
+	if !h.Calm {
+		rules.Fault = hostile.Chance(h.Seed, shares)
+	}
+	ledger := hostile.NewLedger()
+	forSlack := rules
+	forSlack.Token = botToken
+	forSlack.Team = func(c string) string {
+		if strings.HasPrefix(c, "CB") {
+			return "T2"
+		}
+		return "T1"
+	}
+	forSlack.Blind = func(c string) bool { return strings.HasPrefix(c, "CB") }
+	forSlack.Refuse = func(c string) string { return map[string]string{slackDead: "is_archived"}[c] }
+	if h.slack, err = hostile.NewSlack(forSlack, ledger); err != nil {
+		return stop, err
+	}
+	stops = append(stops, h.slack.Close)
+	forDiscord := rules
+	forDiscord.Token = discordToken
+	forDiscord.Blind = func(c string) bool { return strings.HasPrefix(c, "2") }
+	forDiscord.Refuse = func(c string) string { return map[string]string{discordDead: "50001"}[c] }
+	if h.discord, err = hostile.NewDiscord(forDiscord, ledger); err != nil {
+		return stop, err
+	}
+	stops = append(stops, h.discord.Close)
+
+	base, end, err := demosite.New(time.Now()).Start(ctx)
+	if err != nil {
+		return stop, err
+	}
+	stops = append(stops, end)
+	h.site = base
+	if h.db, err = store.Open(ctx, h.location); err != nil {
+		return stop, err
+	}
+	stops = append(stops, func() { h.db.Close() })
+	if err := errors.Join(h.db.PutSources(ctx, demosite.Sources(base)), h.db.SetMeta(ctx, "sources", "own")); err != nil {
+		return stop, err
+	}
+	if out, err := h.command(ctx, "", "pull").CombinedOutput(); err != nil {
+		return stop, fmt.Errorf("pulling: %w\n%s", err, out)
+	}
+	return stop, h.recurring(ctx)
+}
+
+// database makes one, and a way to ask it directly.
+func (h *harness) database(ctx context.Context) (undo func(), err error) {
+	undo = func() {}
+	switch h.Database {
+	case "sqlite":
+		path := filepath.Join(h.dir, "crash.db")
+		h.location = "sqlite:" + path
+		h.sql, err = sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(20000)")
+		return func() { h.sql.Close() }, err
+	case "postgres":
+		if h.Postgres == "" {
+			return undo, errors.New("SEEDCORN_TEST_POSTGRES is not set")
+		}
+		u, err := url.Parse(h.Postgres)
+		if err != nil {
+			return undo, errors.New("SEEDCORN_TEST_POSTGRES is no URL")
+		}
+		name := fmt.Sprintf("seedcorn_crash_%d_%d", os.Getpid(), time.Now().UnixNano()%1_000_000)
+		q := u.Query()
+		q.Set("search_path", name)
+		u.RawQuery = q.Encode()
+		h.location = u.String()
+		if h.sql, err = sql.Open("pgx", h.location); err != nil {
+			return undo, err
+		}
+		if _, err := h.sql.ExecContext(ctx, "CREATE SCHEMA "+name); err != nil {
+			h.sql.Close()
+			return undo, err
+		}
+		return func() {
+			if h.Keep == "" {
+				_, _ = h.sql.Exec("DROP SCHEMA " + name + " CASCADE") // it is a test's, and may stay
+			}
+			h.sql.Close()
+		}, nil
+	}
+	return undo, fmt.Errorf("--database: %q is neither sqlite nor postgres", h.Database)
+}
+
+// command is the program, with nothing in its environment but what we say.
+func (h *harness) command(ctx context.Context, plan string, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, h.binary, args...)
+	bases := demosite.Bases(h.site)
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "SEEDCORN_") {
+			c.Env = append(c.Env, kv)
+		}
+	}
+	for k, v := range map[string]string{
+		"DATABASE_URL": h.location, "ALLOW_PRIVATE_NETWORKS": "true", "LISTEN": "127.0.0.1:0", "LOOKUPS": "false", "LOG_FORMAT": "json",
+		"SLACK_URL": h.slack.URL, "SLACK_BOT_TOKEN": botToken, "SLACK_APP_TOKEN": appToken,
+		"DISCORD_URL": h.discord.URL, "DISCORD_TOKEN": discordToken,
+		"HUGGINGFACE_URL": bases.HuggingFace, "GITHUB_URL": bases.GitHubAPI, "ARXIV_RSS_URL": bases.ArXivRSS, "ARXIV_API_URL": bases.ArXivAPI, "ARXIV_PAGES_URL": bases.ArXivRSS,
+		"TEST_MANNERS": "1ms", "TEST_KILL": plan, "TEST_STALE": h.Stale.String(),
+	} {
+		c.Env = append(c.Env, "SEEDCORN_"+k+"="+v)
+	}
+	c.WaitDelay = 5 * time.Second
+	c.Env = append(c.Env, "GOMAXPROCS=1")
+
+	return c
+}
+
+// roles are those of a process, as arguments.
+func (h *harness) roles(slot int) []string {
+	all := strings.Split(h.Roles, "/")
+	if r := all[slot%len(all)]; r != "" && r != "all" {
+		return []string{"--role", r}
+	}
+	return nil
+}
+
+// A process is one that runs.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error // once done
+}
+
+// start starts the program in a slot, which keeps its log.
+func (h *harness) start(ctx context.Context, slot int, plan string) (*process, error) {
+	log, err := os.OpenFile(h.log(slot), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	fmt.Fprintf(log, "== start, to be killed at %q\n", plan)
+	p := &process{cmd: h.command(context.WithoutCancel(ctx), plan, append([]string{"serve"}, h.roles(slot)...)...), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting: %w", err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+func (h *harness) log(slot int) string {
+	return filepath.Join(h.dir, fmt.Sprintf("process-%d.log", slot))
+}
+
+// killed reports whether a process has died by SIGKILL.
+func (p *process) killed() bool {
+	var exit *exec.ExitError
+	if !errors.As(p.err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// Waits of the storm. A step that does not come is not waited for longer than
+// stepWithin: then the kill comes at a random time after all.
+const (
+	randomWithin = 2500 * time.Millisecond
+	stepWithin   = 4 * time.Second
+)
+
+// storm kills until it has killed often enough.
+func (h *harness) storm(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	errs := make([]error, h.Processes)
+	for slot := range h.Processes {
+		all.Go(func() {
+			if errs[slot] = h.slot(ctx, slot); errs[slot] != nil {
+				cancel()
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// slot starts and kills one process after another.
+func (h *harness) slot(ctx context.Context, slot int) error {
+	for {
+		h.mu.Lock()
+		if h.total >= h.Kills || ctx.Err() != nil {
+			h.mu.Unlock()
+			return ctx.Err()
+		}
+		step, plan, wait := h.next()
+		h.mu.Unlock()
+		if err := h.feed(ctx, 3); err != nil {
+			return err
+		}
+		p, err := h.start(ctx, slot, plan)
+		if err != nil {
+			return err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-p.done:
+		case <-timer.C:
+			step = "random"
+			_ = p.cmd.Process.Kill()
+		case <-ctx.Done():
+			_ = p.cmd.Process.Kill()
+		}
+		timer.Stop()
+		<-p.done
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !p.killed() {
+			return fmt.Errorf("the program ended by itself: %w\n%s", p.err, h.tail(slot))
+		}
+		h.mu.Lock()
+		h.kills[step]++
+		h.total++
+		n := h.total
+		h.mu.Unlock()
+		if h.Verbose || n%50 == 0 {
+			h.say("kill %d of %d: process %d, %s (%s); %d messages stand", n, h.Kills, slot, step, plan, h.slack.Ledger.Len())
+		}
+	}
+}
+
+// next chooses how the next process dies. The harness is locked.
+func (h *harness) next() (step, plan string, wait time.Duration) {
+	steps := h.Steps
+	if steps == nil {
+		if h.rng.Float64() < 0.35 {
+			return "random", "", 100*time.Millisecond + time.Duration(h.rng.Int64N(int64(randomWithin)))
+		}
+		steps = kill.Steps
+	}
+	step = steps[h.rng.IntN(len(steps))]
+	n := 1
+	if often[step] {
+		n += h.rng.IntN(4)
+	}
+	return step, fmt.Sprintf("%s:%d", step, n), stepWithin
+}
+
+// often are the steps that come several times in a short life.
+var often = map[string]bool{"composed": true, "saving": true, "saved": true, "claiming": true, "claimed": true, "posting": true, "posted": true, "settling": true, "settled": true}
+
+// tail is the end of a slot's log.
+func (h *harness) tail(slot int) string {
+	b, err := os.ReadFile(h.log(slot))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[max(0, len(b)-2000):])
+}
+
+// recurring subscribes a few channels to every minute.
+func (h *harness) recurring(ctx context.Context) error {
+	for i, to := range []digest.Destination{
+		{Platform: "slack", Workspace: "T1", Channel: slackChannel(0)},
+		{Platform: "discord", Workspace: "G1", Channel: discordChannel(0)},
+		{Platform: "slack", Workspace: "T2", Channel: slackBlind(0)},
+		{Platform: "discord", Workspace: "G1", Channel: discordBlind(0)},
+	} {
+		now := time.Now()
+		if err := h.subscribe(ctx, digest.Subscription{Destination: to, Query: "country:FR", Cadence: "* * * * *", Cursor: now.Add(-time.Duration(i+1) * time.Minute), Next: now}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feed lets n more subscriptions fall due.
+func (h *harness) feed(ctx context.Context, n int) error {
+	for range n {
+		h.mu.Lock()
+		k := h.rng.IntN(100)
+		i := h.rng.IntN(goodChannels)
+		b := h.rng.IntN(blindChannels)
+		query := []string{"", "country:CN", "openness>=open-weights"}[h.rng.IntN(3)]
+		h.mu.Unlock()
+		var to digest.Destination
+		switch {
+		case k < 2:
+			to = digest.Destination{Platform: "slack", Workspace: "T1", Channel: slackDead}
+		case k < 4:
+			to = digest.Destination{Platform: "discord", Workspace: "G1", Channel: discordDead}
+		case k < 14:
+			to = digest.Destination{Platform: "slack", Workspace: "T2", Channel: slackBlind(b)}
+		case k < 20:
+			to = digest.Destination{Platform: "discord", Workspace: "G1", Channel: discordBlind(b)}
+		case k < 24:
+			to = digest.Destination{Platform: "slack", Workspace: "T1", Channel: fmt.Sprintf("U%04d", i)}
+		case k < 28:
+			to = digest.Destination{Platform: "discord", Channel: "@" + strconv.Itoa(500000000000000000+i)}
+		case k < 64:
+			to = digest.Destination{Platform: "slack", Workspace: "T1", Channel: slackChannel(i)}
+		default:
+			to = digest.Destination{Platform: "discord", Workspace: "G1", Channel: discordChannel(i)}
+		}
+		now := time.Now()
+		if err := h.subscribe(ctx, digest.Subscription{Destination: to, Query: query, Cadence: "0 9 * * 1", Cursor: now.AddDate(0, 0, -8), Next: now}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *harness) subscribe(ctx context.Context, s digest.Subscription) error {
+	s.ID, s.Zone, s.Owner, s.Created = digest.NewSubscriptionID(), "UTC", "U0001", time.Now().UTC()
+	s.Cursor, s.Next = s.Cursor.UTC().Truncate(time.Millisecond), s.Next.UTC()
+	h.mu.Lock()
+	h.starts[s.ID] = s.Cursor
+	h.mu.Unlock()
+	return h.db.PutSubscription(ctx, s)
+}
+
+// calm lets the platforms be well and the program finish, and ends it as an operator
+// would.
+func (h *harness) calm(ctx context.Context) error {
+	h.slack.Change(func(r *hostile.Rules) { r.Fault = nil })
+	h.discord.Change(func(r *hostile.Rules) { r.Fault = nil })
+	until := time.Now().Add(5 * time.Minute)
+	for {
+		running := make([]*process, h.Processes)
+		for slot := range running {
+			p, err := h.start(ctx, slot, "")
+			if err != nil {
+				return err
+			}
+			running[slot] = p
+		}
+		// The bells ring at the start and then seldom: a start costs less than the wait.
+		for range 40 {
+			if open, err := h.open(ctx); err != nil || open == 0 || ctx.Err() != nil {
+				break
+			}
+			time.Sleep(200 * time.Millisecond) // another process: there is nothing to wait on
+		}
+		if err := h.interrupt(running); err != nil {
+			return err
+		}
+		open, err := h.open(ctx)
+		if err != nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		if open == 0 {
+			return nil
+		}
+		if time.Now().After(until) {
+			h.fault("%d deliveries and subscriptions are still open after five minutes without a fault", open)
+			return nil
+		}
+		// Time passes: what waits for its next attempt need not do so here.
+		if _, err := h.sql.ExecContext(ctx, "UPDATE deliveries SET not_before = 0 WHERE state IN ('pending', 'unsure')"); err != nil {
+			return err
+		}
+	}
+}
+
+// interrupt ends processes as an operator does, and waits for them.
+func (h *harness) interrupt(running []*process) error {
+	for _, p := range running {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	late := time.NewTimer(15 * time.Second) // ten, and some for a loaded machine
+	defer late.Stop()
+	for slot, p := range running {
+		select {
+		case <-p.done:
+			if p.err != nil {
+				return fmt.Errorf("an interrupt ended the program with: %w\n%s", p.err, h.tail(slot))
+			}
+		case <-late.C:
+			h.fault("process %d did not end within ten seconds of an interrupt", slot)
+			_ = p.cmd.Process.Kill()
+			<-p.done
+		}
+	}
+	return nil
+}
+
+// open counts what is not done yet: deliveries, and subscriptions that have been due
+// for so long that no minute's digest is meant.
+func (h *harness) open(ctx context.Context) (n int, err error) {
+	var due int
+	if err := h.sql.QueryRowContext(ctx, "SELECT COUNT(*) FROM deliveries WHERE state IN ('pending', 'sending', 'unsure')").Scan(&n); err != nil {
+		return 0, err
+	}
+	err = h.sql.QueryRowContext(ctx, "SELECT COUNT(*) FROM subscriptions WHERE cadence <> '* * * * *' AND next_due <= $1 AND paused_until <= $1", time.Now().UnixMilli()).Scan(&due)
+	return n + due, err
+}
+
+func (h *harness) fault(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.faults = append(h.faults, fmt.Sprintf(format, args...))
+}
+
+// logs looks through what the processes wrote for what must not be there.
+func (h *harness) logs() {
+	for slot := range h.Processes {
+		b, err := os.ReadFile(h.log(slot))
+		if err != nil {
+			h.fault("reading a log: %v", err)
+			continue
+		}
+		for _, bad := range []string{"panic", "do-not-print", "DATA RACE"} {
+			if at := bytes.Index(b, []byte(bad)); at >= 0 {
+				h.fault("the log of process %d says %q: %s", slot, bad, b[max(0, at-200):min(len(b), at+600)])
+			}
+		}
+	}
+}
