@@ -324,11 +324,19 @@ func (a *Adapter) overwrite(ctx context.Context, path string, want []registratio
 		return false, err
 	}
 	out = a.do(ctx, call{method: http.MethodPut, path: path, bucket: path, body: body})
+	if out.status == http.StatusBadRequest || out.status >= 500 {
+		// Discord's schema wants permissions as a number, its documentation as text.
+		if b, err := encode(body); err == nil {
+			out = a.do(ctx, call{method: http.MethodPut, path: path, bucket: path, body: json.RawMessage(numericPermissions.ReplaceAll(b, []byte(`$1"$2"`)))})
+		}
+	}
 	if !out.ok() {
 		return false, fmt.Errorf("overwriting the registered commands: %w", out.failure())
 	}
 	return true, nil
 }
+
+var numericPermissions = regexp.MustCompile(`("default_member_permissions":)(\d+)`)
 
 // equal compares commands in their canonical form: sorted by name, lists of numbers
 // sorted, empty lists and maps left out.
