@@ -21,7 +21,8 @@
 // A digest is a list of works, and what one does with a work (why?) belongs beside
 // that work. With embeds all buttons of a message stand below its last embed, ten
 // times "Why?" and no telling which is whose; a section of Components V2 has its
-// button at its side, on a desktop and on a phone. Containers keep the color bar
+// button at its side, on a desktop and on a phone; what else can be done with the works
+// of a message is in a menu below them. Containers keep the color bar
 // that embeds are liked for (here: openness), text runs over the full width of a
 // phone instead of an embed's narrow column, and a screen reader meets text and
 // button in the order in which they are meant. What is lost, content as the line of

@@ -46,6 +46,7 @@ type unit struct {
 	opens  string      // title of the section that it begins
 	story  bool
 	rule   bool
+	menu   []choice // what else can be done with the story, offered below those of a message
 
 	components, chars int // what it takes of a message, its card not counted
 }
@@ -88,6 +89,11 @@ func (a *Adapter) messages(doc message.Document) []outgoing { return a.render(do
 
 func (a *Adapter) render(doc message.Document, pictures bool) []outgoing {
 	r := &renderer{customID: a.customID, pictures: pictures}
+	for _, b := range doc.Blocks {
+		if _, ok := b.(message.Story); ok {
+			r.stories++
+		}
+	}
 	doc.Visit(r)
 	for i := range r.units {
 		r.units[i] = r.units[i].weighed()
@@ -207,8 +213,13 @@ func (b *binder) flush() {
 // of one color share a card.
 func bind(units []unit) []component {
 	var out []component
-	card := 0
-	for _, u := range units {
+	card, lastMenu := 0, -1
+	for i, u := range units {
+		if len(u.menu) > 0 {
+			lastMenu = i
+		}
+	}
+	for i, u := range units {
 		last := len(out) - 1
 		switch {
 		case u.card != 0 && u.card == card:
@@ -223,6 +234,38 @@ func bind(units []unit) []component {
 			out = append(out, u.parts...)
 		}
 		card = u.card
+		if i == lastMenu {
+			for _, options := range menusOf(units) {
+				menu := component{Type: typeSelect, CustomID: menuID, Placeholder: "Use it? Save it? Useful?", Options: options}
+				out = append(out, component{Type: typeRow, Components: []component{menu}})
+			}
+			card = 0
+		}
+	}
+	return out
+}
+
+// menusOf are the menus below the stories of a message, each with what can be done to
+// whole stories. What is offered twice, of a work in two sections, is offered once.
+func menusOf(units []unit) [][]choice {
+	var out [][]choice
+	seen := map[string]bool{}
+	for _, u := range units {
+		var fresh []choice
+		for _, c := range u.menu {
+			if !seen[c.Value] {
+				seen[c.Value] = true
+				fresh = append(fresh, c)
+			}
+		}
+		if len(fresh) == 0 {
+			continue
+		}
+		if n := len(out); n > 0 && len(out[n-1])+len(fresh) <= maxOptions {
+			out[n-1] = append(out[n-1], fresh...)
+			continue
+		}
+		out = append(out, fresh)
 	}
 	return out
 }
@@ -239,6 +282,10 @@ func fit(units []unit) bool {
 		}
 		text, card, texts = text+u.chars, u.card, u.text != ""
 	}
+	// A menu is a row with a select in it, and what follows it begins a card of its own.
+	if menus := len(menusOf(units)); menus > 0 {
+		n += 2*menus + 1
+	}
 	return n <= maxComponents && text <= maxText
 }
 
@@ -247,6 +294,7 @@ type renderer struct {
 	units    []unit
 	customID func(command string) string
 	pictures bool
+	stories  int // of the document
 	files    map[string][]byte
 }
 
@@ -309,6 +357,12 @@ func (r *renderer) Preformatted(p message.Preformatted) {
 	r.texts("", "", block(p.Text, pieceSize))
 }
 
+// buttonsUpTo is the most stories of a document that have all their buttons below
+// them. In a longer one each has its first button beside it, and what else can be done
+// is in a menu below the stories of a message: a reader of sixty works wants to read,
+// and forty components make four stories with five buttons, or ten with one.
+const buttonsUpTo = 3
+
 // Story is a section: the text, and beside it the button that asks why.
 func (r *renderer) Story(s message.Story) {
 	l := lookOf(s.Openness.String())
@@ -364,6 +418,12 @@ func (r *renderer) Story(s message.Story) {
 	if len(buttons) > 0 {
 		first.parts[0] = component{Type: typeSection, Components: displays[:1:1], Accessory: &buttons[0]}
 		buttons = buttons[1:]
+	}
+	if r.stories > buttonsUpTo && len(buttons) <= maxOptions {
+		for _, b := range buttons {
+			first.menu = append(first.menu, choice{Label: cut(b.Label+": "+unping(strings.TrimSpace(oneLine(s.Title))), maxOption), Value: b.CustomID})
+		}
+		buttons = nil
 	}
 	r.units = append(r.units, first)
 	for _, d := range displays[1:] {

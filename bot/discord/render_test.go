@@ -173,6 +173,48 @@ func TestRenderSplits(t *testing.T) {
 	}
 }
 
+// In a long digest each work has its first button beside it; what else can be done with
+// it is in a menu of the same message.
+func TestRenderMenus(t *testing.T) {
+	doc := weekly(60)
+	for i, b := range doc.Blocks {
+		if s, ok := b.(message.Story); ok {
+			for _, label := range []string{"Can we use it?", "Save", "Useful", "Not useful"} {
+				s.Actions = append(s.Actions, message.Action{Label: label, Command: strings.ToLower(strings.Fields(label)[0]) + " " + s.ID})
+			}
+			s.Actions = append(s.Actions, s.Actions[2]) // twice the same
+			doc.Blocks[i] = s
+		}
+	}
+	parts, err := newAdapter(t, Options{}).Render(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("60 stories with 5 actions in %d messages", len(parts))
+	if len(parts) > 8 {
+		t.Errorf("%d messages", len(parts))
+	}
+	for _, p := range parts {
+		check(t, p.Payload)
+		body := string(p.Payload)
+		for i := range 60 {
+			here := strings.Contains(body, fmt.Sprintf("Work number-%d: learning to plan with verifiable rewards at scale](", i))
+			for _, command := range []string{"can", "save", "useful", "not"} {
+				n := strings.Count(body, fmt.Sprintf(`"value":"c:%s w%d"`, command, i))
+				if want := map[bool]int{true: 1, false: 0}[here]; n != want {
+					t.Errorf("%s w%d is offered %d times where the work is told: %v", command, i, n, here)
+				}
+			}
+		}
+	}
+	// A short answer has its buttons below each work.
+	short := message.Document{Blocks: doc.Blocks[2:4]}
+	parts, err = newAdapter(t, Options{}).Render(short)
+	if err != nil || strings.Contains(string(parts[0].Payload), `"value"`) || !strings.Contains(string(parts[0].Payload), `"custom_id":"c:save w0"`) {
+		t.Errorf("%s, %v", parts[0].Payload, err)
+	}
+}
+
 // Whatever does not fit is put further down, never left out.
 func TestRenderNeverClips(t *testing.T) {
 	words := make([]string, 5000)
