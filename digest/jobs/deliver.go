@@ -93,6 +93,27 @@ type Deliveries struct {
 	Note     func(d digest.Delivery, o digest.Outcome) // may be nil
 
 	holds sync.Map // digest.Lane -> time.Time: what this process knows of holds, without asking
+	doors sync.Map // platform -> *door
+}
+
+// A door lets one post of this process out at a time. Slots are even; a process that
+// was held up for a moment, as by its machine, would otherwise make up for it at once,
+// and break the rate that its slots keep.
+type door struct {
+	mu   sync.Mutex
+	next time.Time
+}
+
+// turn returns when who asks now may go.
+func (d *door) turn(now time.Time, every time.Duration) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.next.Before(now) {
+		d.next = now
+	}
+	at := d.next
+	d.next = at.Add(every - every/50) // a little faster than slots come, or it would never catch up
+	return at
 }
 
 const (
@@ -219,7 +240,7 @@ func (p *Deliveries) drain(ctx context.Context, lane digest.Lane, turn time.Dura
 				for i, d := range batch {
 					when := at.Add(time.Duration(i) * slots.Every)
 					busy[d.ID] = time.Now()
-					go func() { results <- p.one(ctx, lane, d, when) }()
+					go func() { results <- p.one(ctx, lane, d, when, pace.Platform.Every) }()
 				}
 				at = time.Now()
 				if len(batch) == 0 { // somebody was faster, or a channel is at its rate
@@ -317,15 +338,15 @@ func (p *Deliveries) drain(ctx context.Context, lane digest.Lane, turn time.Dura
 }
 
 // one makes an attempt at a delivery when its slot has come.
-func (p *Deliveries) one(ctx context.Context, lane digest.Lane, d digest.Delivery, when time.Time) result {
+func (p *Deliveries) one(ctx context.Context, lane digest.Lane, d digest.Delivery, when time.Time, every time.Duration) result {
 	back := digest.Outcome{State: d.State, NotBefore: p.Now(), Words: d.Words, Resent: d.Resent}
-	if wait := time.Until(when); wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return result{delivery: d, outcome: back} // as it was
+	if sleep(ctx, when) != nil {
+		return result{delivery: d, outcome: back} // as it was
+	}
+	if every > 0 {
+		at, _ := p.doors.LoadOrStore(lane.Platform, &door{})
+		if sleep(ctx, at.(*door).turn(time.Now(), every)) != nil {
+			return result{delivery: d, outcome: back}
 		}
 	}
 	if wait := p.held(lane); wait > 0 {
@@ -346,6 +367,22 @@ func (p *Deliveries) one(ctx context.Context, lane digest.Lane, d digest.Deliver
 		p.hold(lane, r.hold, r.holdFor)
 	}
 	return r
+}
+
+// sleep waits until a time, or for ctx, whose error it returns.
+func sleep(ctx context.Context, until time.Time) error {
+	wait := time.Until(until)
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // held is how long this process knows that a lane is held.

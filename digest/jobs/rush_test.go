@@ -1,0 +1,366 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"seedcorn/digest"
+	"seedcorn/digest/store"
+)
+
+// The rush: every subscription is due in the same minute. The platforms are simulated,
+// with the limits of real ones; the database is real, and so is the clock. Limits,
+// waits and the time of a request are -scale times as fast as in the world. What counts
+// is the ratio of the time to the least that the limits allow.
+//
+//	go test ./digest/jobs -run '^$' -bench Rush -benchtime 1x -scale 1
+var scale = flag.Float64("scale", 4, "how many times faster than in the world simulated platforms are")
+
+func scaled(d time.Duration) time.Duration { return time.Duration(float64(d) / *scale) }
+
+// A crowd is a simulated platform.
+type crowd struct {
+	pace digest.Pace
+	took time.Duration // of a request
+	// Limits: so many in so long, in a sliding window; 0 is none.
+	all, workspace, channel limit
+	whole                   time.Duration // Retry-After comes in whole ones of these; 0: exact
+
+	mu      sync.Mutex
+	windows map[string][]time.Time
+	posted  map[digest.DeliveryID]int
+	first   map[string]time.Time // by workspace
+	last    time.Time
+	asked   int
+	refused map[digest.Scope]int
+	parts   map[digest.DigestID]int
+	faults  []string
+}
+
+type limit struct {
+	n   int
+	per time.Duration
+}
+
+func newCrowd(pace digest.Pace) *crowd {
+	return &crowd{
+		pace: pace, took: scaled(120 * time.Millisecond), windows: map[string][]time.Time{}, posted: map[digest.DeliveryID]int{},
+		first: map[string]time.Time{}, refused: map[digest.Scope]int{}, parts: map[digest.DigestID]int{},
+	}
+}
+
+// strict is a platform that says what it allows: 50 requests a second in all, and 5 in
+// 5 seconds to a channel. We ask for a little less.
+func strict() *crowd {
+	c := newCrowd(digest.Pace{Platform: digest.Rate{Every: scaled(time.Second / 48)}, Channel: digest.Rate{Every: scaled(time.Second), Burst: 4}})
+	c.all, c.channel = limit{50, scaled(time.Second)}, limit{5, scaled(5 * time.Second)}
+	return c
+}
+
+// vague is a platform that allows about one message a second to a channel, and 100 a
+// minute to a workspace, which nobody knows before it refuses.
+func vague() *crowd {
+	c := newCrowd(digest.Pace{Channel: digest.Rate{Every: scaled(1050 * time.Millisecond)}})
+	c.workspace, c.channel = limit{100, scaled(time.Minute)}, limit{2, scaled(2 * time.Second)}
+	c.whole = scaled(time.Second)
+	return c
+}
+
+func (c *crowd) Pace() digest.Pace { return c.pace }
+
+func (c *crowd) Find(context.Context, digest.Delivery) (string, bool, error) {
+	return "", false, fmt.Errorf("nothing was ever in doubt")
+}
+
+func (c *crowd) Post(ctx context.Context, d digest.Delivery) (string, error) {
+	time.Sleep(c.took / 2)
+	err := c.accept(d, time.Now())
+	time.Sleep(c.took / 2)
+	return "r" + string(d.ID), err
+}
+
+func (c *crowd) accept(d digest.Delivery, now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked++
+	windows := []struct {
+		name  string
+		scope digest.Scope
+		limit
+	}{{"all", digest.ScopePlatform, c.all}, {"w " + d.To.Workspace, digest.ScopeWorkspace, c.workspace}, {"c " + d.To.Workspace + " " + d.To.Channel, digest.ScopeChannel, c.channel}}
+	for _, w := range windows {
+		recent := c.windows[w.name]
+		for len(recent) > 0 && now.Sub(recent[0]) >= w.per {
+			recent = recent[1:]
+		}
+		c.windows[w.name] = recent
+		if w.n > 0 && len(recent) >= w.n {
+			c.refused[w.scope]++
+			after := recent[0].Add(w.per).Sub(now)
+			if c.whole > 0 {
+				after = (after + c.whole - 1) / c.whole * c.whole
+			}
+			return &PostError{State: digest.Pending, After: after, Scope: w.scope, Say: "slower"}
+		}
+	}
+	for _, w := range windows {
+		if w.n > 0 {
+			c.windows[w.name] = append(c.windows[w.name], now)
+		}
+	}
+	if c.posted[d.ID]++; c.posted[d.ID] > 1 {
+		c.faults = append(c.faults, fmt.Sprintf("%s was posted twice", d.ID))
+	}
+	if c.parts[d.Digest] != d.Part {
+		c.faults = append(c.faults, fmt.Sprintf("part %d of %s came after %d parts", d.Part, d.Digest, c.parts[d.Digest]))
+	}
+	c.parts[d.Digest]++
+	c.last = now
+	if c.first[d.To.Workspace].IsZero() {
+		c.first[d.To.Workspace] = now
+	}
+	return nil
+}
+
+// said is the content of a digest of usual length.
+func said(n int) digest.Digest {
+	d := digest.Digest{Title: "This week", Period: digest.Period{From: rushed.Add(-7 * 24 * time.Hour), To: rushed}}
+	s := digest.Section{Title: "New"}
+	for i := range 20 {
+		s.Stories = append(s.Stories, digest.Story{Work: digest.WorkID(fmt.Sprintf("w%d-%d", n, i)), Title: strings.Repeat("A title ", 10)})
+	}
+	d.Sections = []digest.Section{s}
+	return d
+}
+
+var rushed = time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
+
+// subscribe gives a channel of a workspace a digest of so many parts, composed for one
+// of so many different queries.
+func subscribe(tb testing.TB, db *store.DB, platform, workspace, channel string, query, parts int) {
+	tb.Helper()
+	sub := digest.Subscription{
+		ID: digest.SubscriptionID(platform + workspace + channel), Destination: digest.Destination{Platform: platform, Workspace: workspace, Channel: channel},
+		Query: strconv.Itoa(query), Cadence: "0 9 * * 1", Zone: "UTC", Cursor: rushed.Add(-7 * 24 * time.Hour), Next: rushed,
+	}
+	if err := db.PutSubscription(tb.Context(), sub); err != nil {
+		tb.Fatal(err)
+	}
+	messages := make([]digest.Part, parts)
+	for k := range messages {
+		text, err := json.Marshal(strings.Repeat(fmt.Sprintf("%s, query %d, part %d. ", platform, query, k), 250))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		messages[k] = digest.Part{Payload: text, Summary: "part"}
+	}
+	if _, err := db.SaveDigest(tb.Context(), sub, said(query), rushed.Add(7*24*time.Hour), messages...); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// work has processes with so many workers each work on lanes until nothing is left, as
+// jobs of which there is one to a lane. It returns how long it took.
+func work(tb testing.TB, processes []*Deliveries, workers int) time.Duration {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Minute)
+	defer cancel()
+	lanes, err := processes[0].Outbox.Lanes(ctx, time.Now())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	queue := make(chan digest.Lane, len(lanes))
+	for _, l := range lanes {
+		queue <- l
+	}
+	var left, wg sync.WaitGroup
+	left.Add(len(lanes))
+	began := time.Now()
+	for _, p := range processes {
+		for range workers {
+			wg.Go(func() {
+				for l := range queue {
+					_, next, err := p.Drain(ctx, l)
+					switch {
+					case err != nil:
+						tb.Error(err)
+						left.Done()
+					case next.IsZero():
+						left.Done()
+					default:
+						time.AfterFunc(time.Until(next), func() { queue <- l })
+					}
+				}
+			})
+		}
+	}
+	left.Wait()
+	took := time.Since(began)
+	close(queue)
+	wg.Wait()
+	return took
+}
+
+// onEngines runs a test on each engine, with a function that opens the database as one
+// more process.
+func onEngines[T interface {
+	testing.TB
+	Run(string, func(T)) bool
+}](t T, test func(t T, open func() *store.DB, size func() int64)) {
+	opener := func(t T, location string) func() *store.DB {
+		return func() *store.DB {
+			db, err := store.Open(t.Context(), location)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+			return db
+		}
+	}
+	t.Run("sqlite", func(t T) {
+		path := filepath.Join(t.TempDir(), "seedcorn.db")
+		test(t, opener(t, "sqlite:"+path), func() (n int64) {
+			for _, p := range []string{path, path + "-wal"} {
+				if info, err := os.Stat(p); err == nil {
+					n += info.Size()
+				}
+			}
+			return n
+		})
+	})
+	t.Run("postgres", func(t T) {
+		server := os.Getenv("SEEDCORN_TEST_POSTGRES")
+		if server == "" {
+			t.Skip("SEEDCORN_TEST_POSTGRES names no server")
+		}
+		admin, err := sql.Open("pgx", server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("seedcorn_rush_%d_%d", os.Getpid(), time.Now().UnixNano())
+		if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if _, err := admin.Exec("DROP SCHEMA " + name + " CASCADE"); err != nil {
+				t.Error(err)
+			}
+			admin.Close()
+		})
+		u, err := url.Parse(server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := u.Query()
+		q.Set("search_path", name)
+		u.RawQuery = q.Encode()
+		test(t, opener(t, u.String()), func() (n int64) {
+			if err := admin.QueryRowContext(t.Context(), "SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace WHERE s.nspname = $1 AND c.relkind = 'r'", name).Scan(&n); err != nil {
+				t.Error(err)
+			}
+			return n
+		})
+	})
+}
+
+// couriers are processes on one database, each with its own connections.
+func couriers(open func() *store.DB, n int, platforms map[string]Courier) (out []*Deliveries) {
+	for range n {
+		out = append(out, &Deliveries{Outbox: open(), Couriers: platforms, Now: time.Now, Turn: 20 * time.Second})
+	}
+	return out
+}
+
+// check says what a platform has against us.
+func (c *crowd) check(tb testing.TB, want int) {
+	tb.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range c.faults {
+		tb.Error(f)
+	}
+	if len(c.posted) != want {
+		tb.Errorf("%d messages stand there, want %d", len(c.posted), want)
+	}
+	for _, s := range []digest.Scope{digest.ScopePlatform, digest.ScopeChannel} {
+		if n := c.refused[s]; n > 0 {
+			tb.Errorf("refused %d times for the rate of a %s, which we knew", n, s)
+		}
+	}
+}
+
+// peak is the most memory that this process has had, 0 where nobody says.
+func peak() int64 {
+	b, _ := os.ReadFile("/proc/self/status")
+	for l := range strings.Lines(string(b)) {
+		if f := strings.Fields(l); len(f) == 3 && f[0] == "VmHWM:" {
+			n, _ := strconv.ParseInt(f[1], 10, 64)
+			return n << 10
+		}
+	}
+	return 0
+}
+
+// Ten thousand channels in a hundred workspaces, half of them on each platform.
+func BenchmarkRush(b *testing.B) {
+	onEngines(b, func(b *testing.B, open func() *store.DB, size func() int64) {
+		for b.Loop() {
+			s, v := strict(), vague()
+			db := open()
+			began := time.Now()
+			const channels = 100
+			for w := range 100 {
+				platform := [...]string{"strict", "vague"}[w%2]
+				for c := range channels {
+					subscribe(b, db, platform, fmt.Sprintf("w%d", w), fmt.Sprintf("c%d", c), (w*channels+c)%500, 1)
+				}
+			}
+			b.ReportMetric(time.Since(began).Seconds(), "s/store")
+			n := 4
+			if db.Engine() == "sqlite" {
+				n = 1
+			}
+			began = time.Now()
+			took := work(b, couriers(open, n, map[string]Courier{"strict": s, "vague": v}), 100)
+			s.check(b, 5000)
+			v.check(b, 5000)
+			least := scaled(time.Second * (5000 - 50) / 50) // the first 50 at once
+			b.ReportMetric(took.Seconds()*(*scale), "s")
+			b.ReportMetric(float64(took)/float64(least), "times-least")
+			b.ReportMetric(v.last.Sub(began).Seconds()*(*scale), "s/vague")
+			b.ReportMetric(float64(s.refused[digest.ScopePlatform]+s.refused[digest.ScopeChannel]+v.refused[digest.ScopeChannel]), "429s")
+			b.ReportMetric(float64(v.refused[digest.ScopeWorkspace]), "429s-unpublished")
+			b.ReportMetric(float64(peak())/1e6, "MB-peak")
+			b.ReportMetric(float64(size())/1e6, "MB-database")
+		}
+	})
+}
+
+// One digest to a thousand channels of one workspace.
+func BenchmarkThousand(b *testing.B) {
+	onEngines(b, func(b *testing.B, open func() *store.DB, _ func() int64) {
+		for b.Loop() {
+			s := strict()
+			db := open()
+			for c := range 1000 {
+				subscribe(b, db, "strict", "w", fmt.Sprintf("c%d", c), 0, 1)
+			}
+			took := work(b, couriers(open, 1, map[string]Courier{"strict": s}), 4)
+			s.check(b, 1000)
+			b.ReportMetric(took.Seconds()*(*scale), "s")
+			b.ReportMetric(float64(took)/float64(scaled(time.Second*(1000-50)/50)), "times-least")
+			b.ReportMetric(float64(s.asked)/1000, "requests-per-message")
+		}
+	})
+}
