@@ -168,6 +168,7 @@ type Adapter struct {
 
 var (
 	_ bot.Platform      = (*Adapter)(nil)
+	_ bot.Pacer         = (*Adapter)(nil)
 	_ bot.Publisher     = (*Adapter)(nil)
 	_ bot.Editor        = (*Adapter)(nil)
 	_ bot.Correspondent = (*Adapter)(nil)

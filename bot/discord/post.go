@@ -147,6 +147,7 @@ func unpack(part bot.Part) (body map[string]json.RawMessage, files []file, err e
 // which may be that to attach files, it is made once more without them: what pictures
 // show is told in words, too. message is the message in the call's body.
 func (a *Adapter) withFiles(ctx context.Context, c call, message map[string]json.RawMessage) (outcome, error) {
+	c.brisk = true
 	out := a.do(ctx, c)
 	if e, _ := out.refusal(); len(c.files) == 0 || out.status != http.StatusForbidden || e.Code != codeMissingPerms {
 		return out, nil
@@ -180,6 +181,14 @@ func (a *Adapter) withFiles(ctx context.Context, c call, message map[string]json
 		a.log.Warn("a chart was left out: the permission Attach Files is missing", "path", a.public(c))
 	}
 	return without, nil
+}
+
+// Pace implements bot.Pacer: 50 requests a second are let through for all of a bot. Two
+// are left for what is not a post; answers to interactions are exempt. The limits of
+// channels are in the headers of answers, and not to be known before.
+// https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
+func (a *Adapter) Pace() digest.Pace {
+	return digest.Pace{Platform: digest.Rate{Every: time.Second / (globalRequests - 2)}}
 }
 
 // Post implements bot.Platform. A destination's channel is a channel's or thread's
@@ -345,10 +354,15 @@ func classify(out outcome, into *posted) *bot.PostError {
 	fail := func(f bot.Fate, after time.Duration, say string) *bot.PostError {
 		return &bot.PostError{Fate: f, After: after, Say: say, Err: out.failure()}
 	}
+	slower := func(after time.Duration, scope digest.Scope) *bot.PostError {
+		f := fail(bot.FateRetry, after, "Discord asks us to wait.")
+		f.Scope = scope
+		return f
+	}
 	e, spoken := out.refusal()
 	switch {
 	case out.wait > 0:
-		return fail(bot.FateRetry, out.wait, "Discord asks us to wait.")
+		return slower(out.wait, out.scope)
 	case out.err != nil && out.sent:
 		return fail(bot.FateUnsure, 0, "Discord was reached but did not answer.")
 	case out.err != nil:
@@ -362,10 +376,16 @@ func classify(out outcome, into *posted) *bot.PostError {
 		// An error may come after the message was stored.
 		return fail(bot.FateUnsure, 0, "Discord had an error of its own.")
 	case out.status == http.StatusTooManyRequests, e.Code == codeSlowmode, e.Code == codeWriteLimit, e.Code == codeResourceLimited, e.Code == codeOverloaded, e.Code == codeActiveThreads, e.Code == codeEditLimit:
-		return fail(bot.FateRetry, cmp.Or(out.retryAfter(), unnamedPause), "Discord asks us to wait.")
+		switch e.Code {
+		case codeSlowmode, codeWriteLimit, codeActiveThreads:
+			out.scope = digest.ScopeChannel
+		}
+		return slower(cmp.Or(out.retryAfter(), unnamedPause), out.scope)
 	case out.status == http.StatusForbidden && !spoken:
 		// A page of the network before Discord, as during a ban of our address.
-		return fail(bot.FateRetry, cmp.Or(out.retryAfter(), 10*time.Minute), "Something before Discord turned us away.")
+		f := fail(bot.FateRetry, cmp.Or(out.retryAfter(), 10*time.Minute), "Something before Discord turned us away.")
+		f.Scope = digest.ScopePlatform
+		return f
 	}
 	return fail(bot.FateDead, 0, refusalWords(out.status, e.Code))
 }

@@ -194,6 +194,13 @@ func TestPostFates(t *testing.T) {
 			if p.Fate != tt.fate || p.After != tt.after || !strings.Contains(p.Say, tt.say) {
 				t.Errorf("%s after %s: %s (%v); want %s after %s: …%s…", p.Fate, p.After, p.Say, p.Err, tt.fate, tt.after, tt.say)
 			}
+			scope := map[string]digest.Scope{
+				"429 in JSON": digest.ScopeChannel, "429 for all routes": digest.ScopePlatform, "429 in HTML": digest.ScopePlatform, "429 in HTML that says nothing": digest.ScopePlatform,
+				"429 for ever": digest.ScopeChannel, "slow mode": digest.ScopeChannel, "403 of a proxy": digest.ScopePlatform,
+			}[tt.name]
+			if p.Scope != scope {
+				t.Errorf("what is to wait is %q, want %q", p.Scope, scope)
+			}
 			if n := f.count(http.MethodPost, "/messages"); n != 1 {
 				t.Errorf("%d requests, want 1: nobody may repeat a post but the ledger", n)
 			}

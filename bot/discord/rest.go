@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/bwmarrin/discordgo"
+
+	"seedcorn/digest"
 )
 
 // maxAnswer is how much of an answer is read: a hundred messages of the longest kind
@@ -39,6 +41,9 @@ type call struct {
 	// limit, know no bot's token, and have a bucket each, which is not kept.
 	// https://discord.com/developers/docs/interactions/receiving-and-responding#endpoints
 	answer bool
+	// brisk is a call that says at once how long to wait, where others wait for a moment:
+	// who posts thousands has something else to do meanwhile.
+	brisk bool
 }
 
 // An outcome is what became of a call.
@@ -49,6 +54,7 @@ type outcome struct {
 	err    error         // no whole answer
 	sent   bool          // perhaps Discord got it
 	wait   time.Duration // it was not sent because this is how long to wait first
+	scope  digest.Scope  // of a wait, or of a 429: how far it reaches
 }
 
 // ok reports whether Discord did what it was asked to.
@@ -117,20 +123,26 @@ func seconds(f float64) time.Duration {
 // says how long a long one is, so that a job does not sit in it.
 func (a *Adapter) do(ctx context.Context, c call) outcome {
 	if !a.breaker.allow(time.Now(), c.answer) {
-		return outcome{wait: breakerPause, err: nil}
+		return outcome{wait: breakerPause, scope: digest.ScopePlatform}
 	}
 	var release func(http.Header, int, time.Duration, bool)
 	if !c.answer {
 		var wait time.Duration
 		var err error
-		if release, wait, err = a.limits.acquire(ctx, c.method+" "+c.bucket); err != nil || wait > 0 {
-			return outcome{err: err, wait: wait}
+		if release, wait, err = a.limits.acquire(ctx, c.method+" "+c.bucket, c.brisk); err != nil || wait > 0 {
+			return outcome{err: err, wait: wait, scope: a.limits.scope(time.Now(), wait)}
 		}
 	}
 	out := a.send(ctx, c)
 	e, _ := out.refusal()
 	limited := out.status == http.StatusTooManyRequests
 	everywhere := limited && (e.Global || out.header.Get("X-RateLimit-Global") != "" || e.Message == "" && e.RetryAfter == 0)
+	if limited {
+		out.scope = digest.ScopeChannel // the route and its channel are the bucket
+		if everywhere {
+			out.scope = digest.ScopePlatform
+		}
+	}
 	if release != nil {
 		after := time.Duration(0)
 		if limited {
@@ -325,6 +337,9 @@ const (
 	// queue is the longest wait for the global limit that is sat out: that of a digest
 	// to 1,000 channels at once, and as much again.
 	queue = 45 * time.Second
+	// briskWait is that of brisk calls. The global limit is kept before, by who posts:
+	// see [Adapter.Pace].
+	briskWait = time.Second
 	// maxBuckets is from when on buckets that nobody waits for are forgotten.
 	maxBuckets = 20_000
 )
@@ -353,10 +368,25 @@ func (l *limiter) bucket(key string) *bucket {
 	return b
 }
 
+// scope is how far a wait reaches that acquire has named: that of a bucket, unless the
+// global limit makes for as long a one.
+func (l *limiter) scope(now time.Time, wait time.Duration) digest.Scope {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if max(l.global.Sub(now), l.recent[l.at].Add(globalWindow).Sub(now)) > wait-50*time.Millisecond {
+		return digest.ScopePlatform
+	}
+	return digest.ScopeChannel
+}
+
 // acquire waits until a request may be made and returns what to call after it. wait
-// is not 0 if the wait would be long: then nothing is held. The error is the
-// context's.
-func (l *limiter) acquire(ctx context.Context, key string) (release func(h http.Header, status int, after time.Duration, everywhere bool), wait time.Duration, err error) {
+// is not 0 if the wait would be long, or any that brisk would not take: then nothing is
+// held. The error is the context's.
+func (l *limiter) acquire(ctx context.Context, key string, brisk bool) (release func(h http.Header, status int, after time.Duration, everywhere bool), wait time.Duration, err error) {
+	patience, queue := patience, queue
+	if brisk {
+		patience, queue = briskWait, briskWait
+	}
 	b := l.bucket(key)
 	give := func() {
 		l.mu.Lock()

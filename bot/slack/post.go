@@ -81,6 +81,13 @@ func marked(id bot.DeliveryID) *metadata {
 	return m
 }
 
+// Pace implements [bot.Pacer]: a message a second to a channel. What a workspace takes
+// in all is not published; only refusals tell
+// (https://docs.slack.dev/apis/web-api/rate-limits).
+func (a *Adapter) Pace() digest.Pace {
+	return digest.Pace{Channel: digest.Rate{Every: time.Second}}
+}
+
 // Post implements [bot.Platform]. Later parts go into the thread of the first.
 func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.DeliveryID, part bot.Part, first bot.Receipt) (bot.Receipt, error) {
 	if strings.HasPrefix(part.Summary, digest.Resend) {
@@ -224,7 +231,7 @@ func before(err error) error {
 	}
 	var p *bot.PostError
 	if errors.As(classify(err), &p) && p.Fate == bot.FateUnsure {
-		return &bot.PostError{Fate: bot.FateRetry, After: p.After, Say: sayRetry, Err: err}
+		return &bot.PostError{Fate: bot.FateRetry, After: p.After, Scope: p.Scope, Say: sayRetry, Err: err}
 	}
 	return p
 }
@@ -289,11 +296,13 @@ func classify(err error) error {
 	switch {
 	case e.Status == http.StatusTooManyRequests:
 		out.Say = "Slack asks to go slower; it will be tried again."
+		out.Scope = digest.ScopeWorkspace // the channel's rate is kept: see Pace
 		if out.After == 0 {
 			out.After = 30 * time.Second
 		}
 	case e.Code == "ratelimited", e.Code == "rate_limited", e.Code == "message_limit_exceeded":
 		out.Say = "Slack asks to go slower; it will be tried again."
+		out.Scope = digest.ScopeWorkspace // the channel's rate is kept: see Pace
 		if out.After == 0 {
 			out.After = time.Minute
 		}

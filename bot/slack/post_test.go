@@ -153,6 +153,13 @@ func TestPostErrors(t *testing.T) {
 			if p.Fate != tt.want || p.After != tt.after {
 				t.Errorf("%s after %s, want %s after %s: %v", p.Fate, p.After, tt.want, tt.after, err)
 			}
+			scope := digest.ScopeMessage
+			if strings.Contains(p.Say, "slower") {
+				scope = digest.ScopeWorkspace
+			}
+			if p.Scope != scope || p.Scope == "" && p.After > 0 {
+				t.Errorf("to wait is %q, want %q", p.Scope, scope)
+			}
 			if p.Say == "" || !strings.HasSuffix(p.Say, ".") {
 				t.Errorf("nothing to say to the owner: %q", p.Say)
 			}
