@@ -65,14 +65,15 @@ func addDelivery(ctx context.Context, t *tx, id digest.DeliveryID, of digest.Dig
 // back as unsure. A part waits until the ones before it are sent, a delivery to a
 // channel that somebody is posting to until that is settled, and one to a channel that
 // is at its rate, or is held, until its turn. While the lane is held there are none.
-// Several processes may claim at once; each delivery goes to one of them.
+// Several processes may claim at once; each delivery goes to one of them. A claim
+// outlives a loss of power: what may have been posted after it is then looked for.
 //
 // While a delivery is in sending, not_before is when the lease of its worker ends.
 // begun moves only with a claim of a pending one: of an unsure one it stays where the
 // doubt began, which is from when on the platform must be searched.
 func (db *DB) Claim(ctx context.Context, lane digest.Lane, rate digest.Rate, now time.Time, lease time.Duration, limit int) ([]digest.Delivery, error) {
 	var out []digest.Delivery
-	err := db.update(ctx, "claiming deliveries", func(t *tx) error {
+	err := db.durably(ctx, "claiming deliveries", func(t *tx) error {
 		// One who claims in a lane at a time: the same rows are not wanted in two orders,
 		// and the rates of channels are read and written by one.
 		at, held, err := enter(ctx, t, db.engine, lane)
@@ -178,7 +179,7 @@ func (db *DB) Claim(ctx context.Context, lane digest.Lane, rate digest.Rate, now
 // Again notes, before the fact, that an attempt posts a delivery that may stand there
 // already. ok is false if the delivery has been claimed again since, or is settled.
 func (db *DB) Again(ctx context.Context, id digest.DeliveryID, attempt int) (ok bool, err error) {
-	err = db.update(ctx, "noting a second post of delivery "+string(id), func(t *tx) error {
+	err = db.durably(ctx, "noting a second post of delivery "+string(id), func(t *tx) error {
 		r, err := t.exec(ctx, "UPDATE deliveries SET resent = 1 WHERE id = $1 AND attempt = $2 AND state = 'sending'", string(id), attempt)
 		if err != nil {
 			return err

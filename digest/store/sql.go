@@ -25,6 +25,41 @@ func (db *DB) update(ctx context.Context, doing string, fn func(*tx) error) erro
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, explain(err))
 	}
+	return db.within(ctx, raw, doing, fn)
+}
+
+// durably is update for what must be known after a loss of power, too, before
+// anything is done about it in the world. PostgreSQL keeps every commit. SQLite's log
+// is otherwise brought to the disk at checkpoints only: a commit that is lost takes
+// nothing else along (https://www.sqlite.org/pragma.html#pragma_synchronous). One that
+// is kept keeps all before it.
+func (db *DB) durably(ctx context.Context, doing string, fn func(*tx) error) (err error) {
+	if db.path == "" {
+		return db.update(ctx, doing, fn)
+	}
+	c, err := db.write.Conn(ctx) // the one writer: nobody comes between
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	defer c.Close()
+	if _, err := c.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
+		return fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	defer func() {
+		// Left at FULL, it would only be slower.
+		if _, fault := c.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = NORMAL"); fault != nil && err == nil {
+			err = fmt.Errorf("%s: %w", doing, explain(fault))
+		}
+	}()
+	raw, err := c.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	return db.within(ctx, raw, doing, fn)
+}
+
+// within runs fn in a transaction and ends it.
+func (db *DB) within(ctx context.Context, raw *sql.Tx, doing string, fn func(*tx) error) error {
 	defer raw.Rollback() // after a commit it does nothing
 	t := &tx{Tx: raw, prepares: db.engine.prepares(), stmts: map[string]*sql.Stmt{}}
 	if err := fn(t); err != nil {

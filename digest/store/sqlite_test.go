@@ -421,3 +421,43 @@ func TestExclusively(t *testing.T) {
 	alone.Close()
 	p.open(t)
 }
+
+// What must outlive a loss of power is brought to the disk by its commit, and nothing
+// else is slowed down by that.
+func TestDurably(t *testing.T) {
+	db := sqlitePlace(t).open(t)
+	level := func(q interface {
+		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	},
+	) (n int) {
+		t.Helper()
+		if err := q.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	const normal, full = 1, 2 // https://www.sqlite.org/pragma.html#pragma_synchronous
+	failed := errors.New("failed")
+	for _, outcome := range []error{nil, failed} {
+		err := db.durably(t.Context(), "testing", func(tx *tx) error {
+			if got := level(tx); got != full {
+				t.Errorf("within: synchronous is %d, want %d", got, full)
+			}
+			return outcome
+		})
+		if !errors.Is(err, outcome) {
+			t.Errorf("%v, want %v", err, outcome)
+		}
+		if got := level(db.write); got != normal {
+			t.Errorf("after %v: synchronous is %d, want %d", outcome, got, normal)
+		}
+	}
+	if err := db.update(t.Context(), "testing", func(tx *tx) error {
+		if got := level(tx); got != normal {
+			t.Errorf("of others: synchronous is %d, want %d", got, normal)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
