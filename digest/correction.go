@@ -84,9 +84,9 @@ func (c Correction) Erratum() Erratum {
 	return Erratum{At: c.At, Kind: EventCorrected, What: c.Field, To: c.Value, By: c.By, Because: c.Because}
 }
 
-// Amend returns a digest as it should read now: the stories of works with errata are
-// told anew, as the works are now, and say what changed. Nothing else moves: sections,
-// order and numbers are those that were said. A work that is missing is told as before.
+// Amend returns a digest as it should read now: the stories of works with errata have
+// the labs and licenses that the works have now, and say what changed. Nothing else
+// moves: words, sections, order and numbers are those that were said. A work that is missing is told as before.
 // Of several errata about one thing the latest is told.
 func Amend(d Digest, works map[WorkID]Work, errata map[WorkID][]Erratum) Digest {
 	sections := slices.Clone(d.Sections)
@@ -99,9 +99,8 @@ func Amend(d Digest, works map[WorkID]Work, errata map[WorkID][]Erratum) Digest 
 			}
 			now := old
 			if w, ok := works[old.Work]; ok {
-				now = story(w, Plan{Counting: Counting{View: d.Balance.View}}, nil)
-				// Where it appeared was named with the sources' titles, which are not known here.
-				now.Work, now.Title, now.Line, now.Also, now.Changes = old.Work, old.Title, old.Line, old.Also, old.Changes
+				fresh := story(w, Plan{Counting: Counting{View: d.Balance.View}}, nil)
+				now.Labs, now.Badge, now.Lineage = fresh.Labs, fresh.Badge, fresh.Lineage
 			}
 			now.Errata = es
 			sections[i].Stories[j] = now
@@ -198,6 +197,9 @@ type Amendment struct {
 	// another edit.
 	Wanted int64
 	Tries  int // failed attempts in a row
+	// Doubt is set where an earlier attempt left open what a message says: every one of
+	// them is edited, whatever its delivery says.
+	Doubt bool
 }
 
 // AmendmentState is where the edit of a digest's messages is in its life.
@@ -216,6 +218,8 @@ type AmendmentOutcome struct {
 	State     AmendmentState // waiting (again, later), done or given up
 	NotBefore time.Time
 	Words     string // for people
+	Failed    bool   // of waiting: an attempt was made in vain
+	Doubt     bool   // what a message says is not known
 }
 
 // A Keeper says whose corrections hold for everybody at once.
@@ -236,8 +240,8 @@ type Keeper struct {
 
 // Holds reports whether the word of an editor in a place holds at once.
 func (k Keeper) Holds(in Destination, person string) bool {
-	if in.Workspace == "" && in.Direct && len(k.Names) == 0 {
-		// A person for themselves, outside of any workspace, is nobody's editor.
+	if in.Direct && (in.Workspace == "" || in.Workspace == in.Channel) && len(k.Names) == 0 {
+		// Outside of any workspace everyone is their own manager, and nobody's editor.
 		return false
 	}
 	workspace := in.Platform + "/" + in.Workspace

@@ -50,6 +50,9 @@ type Amendments struct {
 	Lanes   int               // digests at a time; 0 means 4
 	Now     func() time.Time
 	Note    func(a digest.Amendment, o digest.AmendmentOutcome) // may be nil
+
+	mu   sync.Mutex
+	held map[string]time.Time // lanes that a platform asked to leave alone, and until when
 }
 
 const (
@@ -107,6 +110,7 @@ func (p *Amendments) one(ctx context.Context, a digest.Amendment) (digest.Amendm
 	o, err := p.attempt(work, a)
 	if err != nil {
 		o = p.again(a, 0, err.Error())
+		o.Doubt = true
 	}
 	// What was done is written down even if we are being stopped.
 	store, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -134,6 +138,10 @@ func (p *Amendments) attempt(ctx context.Context, a digest.Amendment) (o digest.
 	if len(stand) == 0 {
 		return digest.AmendmentOutcome{State: digest.AmendmentDone, Words: "nothing was posted"}, nil
 	}
+	lane := stand[0].To.Platform + "/" + stand[0].To.Workspace
+	if until := p.until(lane); until.After(p.Now()) {
+		return digest.AmendmentOutcome{State: digest.AmendmentWaiting, NotBefore: until, Words: "the platform asked to go slower"}, nil
+	}
 	parts, err := p.fit(stand[0].To, d, len(stand))
 	if err != nil || len(parts) == 0 {
 		words := "what is to be added does not fit into the messages that stand"
@@ -144,7 +152,8 @@ func (p *Amendments) attempt(ctx context.Context, a digest.Amendment) (o digest.
 	}
 	edited, refused, words := 0, 0, ""
 	for i, was := range stand {
-		if string(parts[i].Payload) == string(was.Payload) {
+		same := string(parts[i].Payload) == string(was.Payload)
+		if same && !(a.Doubt && was.State == digest.Sent) {
 			continue
 		}
 		now := was
@@ -181,7 +190,10 @@ func (p *Amendments) attempt(ctx context.Context, a digest.Amendment) (o digest.
 				e = &PostError{State: digest.Unsure, Say: err.Error()}
 			}
 			if e.State != digest.Dead {
-				return p.again(a, e.After, e.Say), nil
+				p.hold(lane, e.After)
+				o := p.again(a, e.After, e.Say)
+				o.Doubt = e.State == digest.Unsure
+				return o, nil
 			}
 			// Another part may stand where this one was deleted.
 			refused, words = refused+1, e.Say
@@ -240,7 +252,27 @@ func (p *Amendments) again(a digest.Amendment, after time.Duration, words string
 		return digest.AmendmentOutcome{State: digest.AmendmentGivenUp, Words: words}
 	}
 	wait := max(after, min(maxWait, 15*time.Second<<min(a.Tries, 10)))
-	return digest.AmendmentOutcome{State: digest.AmendmentWaiting, NotBefore: p.Now().Add(wait), Words: words}
+	return digest.AmendmentOutcome{State: digest.AmendmentWaiting, NotBefore: p.Now().Add(wait), Words: words, Failed: true}
+}
+
+// hold keeps a lane from being asked for a while, when one edit was too many: a
+// correction may touch a thousand channels of it.
+func (p *Amendments) hold(lane string, after time.Duration) {
+	if after <= 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held == nil {
+		p.held = map[string]time.Time{}
+	}
+	p.held[lane] = p.Now().Add(after)
+}
+
+func (p *Amendments) until(lane string) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held[lane]
 }
 
 // A Queue is what telling people about proposals needs of storage.

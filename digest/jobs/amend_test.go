@@ -307,10 +307,43 @@ func TestAmendTwice(t *testing.T) {
 		t.Fatalf("%+v after %d edits", o, p.edits)
 	}
 	said := p.channel[0]
+	if !p.settled[0].Doubt {
+		t.Error("there is no doubt about what the message says")
+	}
 	p.fail = nil
-	p.claims = []digest.Amendment{{Digest: "d", Attempt: 2}}
+	p.claims = []digest.Amendment{{Digest: "d", Attempt: 2, Doubt: true}}
 	if o := p.run(t, p.amendments()); o.State != digest.AmendmentDone || p.edits != 2 || p.channel[0] != said {
 		t.Errorf("%+v after %d edits: %q, was %q", o, p.edits, p.channel[0], said)
+	}
+	// Taken back meanwhile: the message is edited although its delivery says so already.
+	p = newPaper(1)
+	p.channel[0] = "story 0, corrected"
+	p.claims[0].Doubt = true
+	if o := p.run(t, p.amendments()); o.State != digest.AmendmentDone || p.edits != 1 || strings.Contains(p.channel[0], "corrected") {
+		t.Errorf("%+v after %d edits: %q", o, p.edits, p.channel[0])
+	}
+}
+
+// A platform that asks to go slower is left alone by all digests of its workspace, and
+// that is no failure of theirs.
+func TestAmendHoldsALane(t *testing.T) {
+	p := newPaper(1)
+	p.erratum(0, "a")
+	p.refuse[0] = &PostError{State: digest.Pending, After: 10 * time.Minute, Say: "slower"}
+	now := noon
+	a := p.amendments()
+	a.Lanes, a.Now = 1, func() time.Time { return now }
+	if o := p.run(t, a); !o.Failed || p.edits != 1 {
+		t.Fatalf("%+v after %d edits", o, p.edits)
+	}
+	p.claims = []digest.Amendment{{Digest: "d", Attempt: 2}}
+	if o := p.run(t, a); o.Failed || o.State != digest.AmendmentWaiting || o.NotBefore.Sub(noon) != 10*time.Minute || p.edits != 1 {
+		t.Errorf("%+v after %d edits", o, p.edits)
+	}
+	now, p.refuse = now.Add(10*time.Minute), nil
+	p.claims = []digest.Amendment{{Digest: "d", Attempt: 3}}
+	if o := p.run(t, a); o.State != digest.AmendmentDone || p.edits != 2 {
+		t.Errorf("%+v after %d edits", o, p.edits)
 	}
 }
 

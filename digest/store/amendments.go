@@ -135,7 +135,7 @@ func addErrata(ctx context.Context, t *tx, rows []erratum) error {
 		r := wanted[id]
 		// One that waits goes out when it would have; one that is being edited is edited
 		// again after that.
-		if _, err := t.exec(ctx, `INSERT INTO amendments (digest, state, wanted, attempt, tries, not_before, words) VALUES ($1, 'waiting', $2, 0, 0, $3, '')
+		if _, err := t.exec(ctx, `INSERT INTO amendments (digest, state, wanted, attempt, tries, doubt, not_before, words) VALUES ($1, 'waiting', $2, 0, 0, 0, $3, '')
 			ON CONFLICT (digest) DO UPDATE SET wanted = excluded.wanted,
 				state = CASE WHEN amendments.state = 'editing' THEN 'editing' ELSE 'waiting' END,
 				tries = CASE WHEN amendments.state IN ('editing', 'waiting') THEN amendments.tries ELSE 0 END,
@@ -202,10 +202,10 @@ func (db *DB) amend(ctx context.Context, ds []StoredDigest) error {
 func (db *DB) ClaimAmendments(ctx context.Context, now, stale time.Time, limit int) (out []digest.Amendment, err error) {
 	err = db.update(ctx, "claiming amendments", func(t *tx) error {
 		var open []digest.Amendment
-		err := each(ctx, t, `SELECT digest, wanted, attempt, tries FROM amendments WHERE state = 'waiting' AND not_before <= $1 OR state = 'editing' AND not_before <= $2
+		err := each(ctx, t, `SELECT digest, wanted, attempt, tries, CASE state WHEN 'editing' THEN 1 ELSE doubt END FROM amendments WHERE state = 'waiting' AND not_before <= $1 OR state = 'editing' AND not_before <= $2
 			ORDER BY not_before, digest LIMIT $3`, []any{millis(now), millis(stale), limit}, func(r *sql.Rows) error {
 			var a digest.Amendment
-			err := r.Scan(&a.Digest, &a.Wanted, &a.Attempt, &a.Tries)
+			err := r.Scan(&a.Digest, &a.Wanted, &a.Attempt, &a.Tries, &a.Doubt)
 			open = append(open, a)
 			return err
 		})
@@ -213,7 +213,7 @@ func (db *DB) ClaimAmendments(ctx context.Context, now, stale time.Time, limit i
 			return err
 		}
 		for _, a := range open {
-			r, err := t.exec(ctx, "UPDATE amendments SET state = 'editing', attempt = attempt + 1, not_before = $3 WHERE digest = $1 AND attempt = $2 AND state IN ('waiting', 'editing')",
+			r, err := t.exec(ctx, "UPDATE amendments SET doubt = CASE state WHEN 'editing' THEN 1 ELSE doubt END, state = 'editing', attempt = attempt + 1, not_before = $3 WHERE digest = $1 AND attempt = $2 AND state IN ('waiting', 'editing')",
 				string(a.Digest), a.Attempt, millis(now))
 			if err != nil {
 				return err
@@ -271,8 +271,9 @@ func (db *DB) Reword(ctx context.Context, d digest.Delivery, p digest.Part) (ok 
 func (db *DB) SettleAmendment(ctx context.Context, a digest.Amendment, o digest.AmendmentOutcome) error {
 	return db.update(ctx, "settling the amendment of digest "+string(a.Digest), func(t *tx) error {
 		_, err := t.exec(ctx, `UPDATE amendments SET state = CASE WHEN $3 <> 'waiting' AND wanted > $4 THEN 'waiting' ELSE $3 END, not_before = $5, words = $6,
-			tries = CASE WHEN $3 = 'waiting' THEN tries + 1 ELSE 0 END WHERE digest = $1 AND attempt = $2 AND state = 'editing'`,
-			string(a.Digest), a.Attempt, string(o.State), a.Wanted, millis(o.NotBefore), clean(o.Words))
+			tries = CASE WHEN $3 <> 'waiting' THEN 0 ELSE tries + $7 END, doubt = CASE WHEN $3 = 'done' THEN 0 WHEN $8 = 1 THEN 1 ELSE doubt END
+			WHERE digest = $1 AND attempt = $2 AND state = 'editing'`,
+			string(a.Digest), a.Attempt, string(o.State), a.Wanted, millis(o.NotBefore), clean(o.Words), bit(o.Failed), bit(o.Doubt))
 		return err
 	})
 }

@@ -91,7 +91,7 @@ func toEdit(t testing.TB, db *DB, after time.Duration) []digest.Amendment {
 
 func settleEdit(t testing.TB, db *DB, a digest.Amendment, s digest.AmendmentState, after time.Duration) {
 	t.Helper()
-	if err := db.SettleAmendment(t.Context(), a, digest.AmendmentOutcome{State: s, NotBefore: t0.Add(after)}); err != nil {
+	if err := db.SettleAmendment(t.Context(), a, digest.AmendmentOutcome{State: s, NotBefore: t0.Add(after), Failed: true}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -233,7 +233,7 @@ func TestAmendmentIsFenced(t *testing.T) {
 			t.Fatalf("claimed %+v", first)
 		}
 		second := toEdit(t, db, time.Hour+10*time.Minute) // its worker died
-		if len(second) != 1 || second[0].Attempt != 2 {
+		if len(second) != 1 || second[0].Attempt != 2 || !second[0].Doubt || first[0].Doubt {
 			t.Fatalf("claimed after it died: %+v", second)
 		}
 		settleEdit(t, db, first[0], digest.AmendmentGivenUp, 0) // it had not died after all
@@ -255,7 +255,7 @@ func TestAmendmentIsFenced(t *testing.T) {
 			t.Errorf("with a second one: %s", got)
 		}
 		third := toEdit(t, db, 2*time.Hour)
-		if len(third) != 1 || third[0].Wanted != 2 {
+		if len(third) != 1 || third[0].Wanted != 2 || third[0].Doubt {
 			t.Fatalf("claimed %+v", third)
 		}
 		settleEdit(t, db, third[0], digest.AmendmentWaiting, 3*time.Hour)

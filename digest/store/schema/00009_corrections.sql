@@ -63,6 +63,7 @@ CREATE TABLE amendments (
     wanted     BIGINT NOT NULL,  -- errata.id of the latest that is to be said
     attempt    BIGINT NOT NULL,  -- counts claims
     tries      BIGINT NOT NULL,  -- failed attempts in a row
+    doubt      SMALLINT NOT NULL CHECK (doubt IN (0, 1)), -- a message may say something else than its delivery
     not_before BIGINT NOT NULL,  -- while editing: when it was claimed
     words      TEXT   NOT NULL   -- what became of the last attempt
 );
