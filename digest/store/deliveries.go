@@ -266,10 +266,15 @@ var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 // Deliveries returns deliveries of a state, or of all with "", the latest tried first.
 // limit is 1 to 1000, 0 means 100.
 func (db *DB) Deliveries(ctx context.Context, state digest.DeliveryState, limit int) ([]digest.Delivery, error) {
+	return db.DeliveriesTo(ctx, "", state, limit)
+}
+
+// DeliveriesTo is [DB.Deliveries] of one platform, or of all with "".
+func (db *DB) DeliveriesTo(ctx context.Context, platform string, state digest.DeliveryState, limit int) ([]digest.Delivery, error) {
 	if limit <= 0 {
 		limit = 100
 	}
-	out, err := readDeliveries(ctx, db, `WHERE $1 = '' OR d.state = $1 ORDER BY d.begun DESC, d.digest, d.part LIMIT $2`, string(state), min(limit, 1000))
+	out, err := readDeliveries(ctx, db, `WHERE ($1 = '' OR d.state = $1) AND ($2 = '' OR d.platform = $2) ORDER BY d.begun DESC, d.digest, d.part LIMIT $3`, string(state), platform, min(limit, 1000))
 	if err != nil {
 		return nil, fmt.Errorf("reading deliveries: %w", explain(err))
 	}
