@@ -115,7 +115,8 @@ func (v *validator) check(blocks []json.RawMessage, most int) {
 	for _, raw := range blocks {
 		v.block(raw)
 	}
-	// A second opinion: slack-go must know every block.
+	v.faults = append(v.faults, schemaFaults(blocks)...)
+	// A third opinion: slack-go must know every block.
 	joined, _ := json.Marshal(blocks)
 	var theirs slack.Blocks
 	if err := json.Unmarshal(joined, &theirs); err != nil {

@@ -233,7 +233,7 @@ var homes = map[string]home{
 		why:   "the platforms' own libraries speak through it; an adapter that watches over a connection must name its type",
 	},
 	"github.com/santhosh-tekuri/jsonschema": {
-		rooms: []string{"bot/discord"}, tests: true,
+		rooms: []string{"bot/discord", "bot/slack"}, tests: true,
 		why: "a platform's published schema is a second opinion on what we send; the program itself sends what it has made",
 	},
 	"golang.org/x/image": {
