@@ -75,8 +75,10 @@ func (e *PostError) Unwrap() error { return e.Err }
 // The truth is the delivery's row, fenced by attempt: a claim is written before
 // anything is posted, so a process that dies leaves a delivery in sending, which
 // another finds stale and treats as unsure. An unsure one is looked for before it is
-// posted again; where the platform cannot be asked it is posted once more, marked,
-// and that is written down first: a process that dies over it leaves no third one.
+// posted again. Where the platform cannot be asked it is posted again, marked, and that
+// is written down first; if it remains in doubt it is posted again, marked, after ever
+// longer waits, and given up as dead, for all to see, when it was never answered:
+// to see a digest twice is better than not at all.
 //
 // What may be posted when is in the outbox, too: slots are reserved there, by all
 // processes on one database, and what a platform refuses for a time is held for all.
@@ -125,6 +127,9 @@ const (
 	// maxAttempts bounds retries: with the waits below they span about three days.
 	maxAttempts = 40
 	maxWait     = 2 * time.Hour
+	// maxResends is the attempt after which one in doubt, on a platform that cannot be
+	// asked, is not posted again: with the waits for such ones about five hours.
+	maxResends = 8
 	// patience is for how many attempts a platform's own word for the wait is enough.
 	// One that still says "in a second" afterwards is not believed: forty such seconds
 	// must not be the end of a digest.
@@ -462,9 +467,9 @@ func (p *Deliveries) attempt(ctx context.Context, d *digest.Delivery, r *result)
 	if d.State == digest.Unsure {
 		receipt, found, err := c.Find(ctx, *d)
 		switch {
-		case errors.Is(err, ErrCannotLook) && d.Resent:
-			return digest.Outcome{State: digest.Sent, Words: "posted twice at most; the platform cannot be asked"}, nil
-		case errors.Is(err, ErrCannotLook):
+		case errors.Is(err, ErrCannotLook) && d.Resent && d.Attempt > maxResends:
+			return digest.Outcome{State: digest.Dead, Words: "posted again and again, and the platform never said whether it stands there"}, nil
+		case errors.Is(err, ErrCannotLook) && !d.Resent:
 			ok, err := p.Outbox.Again(ctx, d.ID, d.Attempt)
 			if err != nil {
 				return digest.Outcome{}, fmt.Errorf("noting that delivery %s is posted again: %w", d.ID, err)
@@ -473,6 +478,7 @@ func (p *Deliveries) attempt(ctx context.Context, d *digest.Delivery, r *result)
 				return digest.Outcome{State: digest.Unsure, Words: "another process has it"}, nil // settling it changes nothing
 			}
 			d.Resent = true
+		case errors.Is(err, ErrCannotLook): // again, as is written down
 		case err != nil:
 			after := time.Duration(0)
 			if e := (*PostError)(nil); errors.As(err, &e) {
@@ -496,6 +502,11 @@ func (p *Deliveries) attempt(ctx context.Context, d *digest.Delivery, r *result)
 	}
 	if e.State == digest.Pending && e.After > 0 {
 		r.hold, r.holdFor = e.Scope, e.After
+	}
+	if e.State == digest.Unsure && d.Resent {
+		// Each such post may be one more that people see: a moment's failure costs one, an
+		// hour's five.
+		return p.later(*d, e.State, max(e.After, min(maxWait, 2*time.Second<<min(2*d.Attempt, 12))), e.Say), nil
 	}
 	return p.later(*d, e.State, e.After, e.Say), nil
 }

@@ -389,23 +389,33 @@ func TestDeliver(t *testing.T) {
 			history: []string{"unsure", "sent"}, resent: true, sent: 1,
 		},
 		{
-			name: "cannot look, and unsure again: never a third", parts: 1,
-			post:  func(context.Context, int, digest.Delivery) error { return lost{unsure} },
+			name: "cannot look, and the second was not accepted either: again, marked", parts: 1,
+			post: func(_ context.Context, n int, _ digest.Delivery) error {
+				if n <= 3 {
+					return unsure
+				}
+				return nil
+			},
 			find:  func(int, digest.Delivery) (bool, error) { return false, ErrCannotLook },
-			posts: []string{"0s a0 part 0 (answer lost)", "4s a0 (resent) part 0 (answer lost)"}, looks: []string{"since 0s a0", "since 0s a0"},
-			history: []string{"unsure", "unsure", "sent"}, resent: true, sent: 1,
+			posts: []string{"2m44s a0 (resent) part 0"}, looks: []string{"since 0s a0", "since 0s a0", "since 0s a0"}, // 4+32+128
+			history: []string{"unsure", "unsure", "unsure", "sent"}, resent: true, sent: 1,
 		},
 		{
-			name: "cannot look; looking fails in another way between: never a third", parts: 1,
-			post: func(context.Context, int, digest.Delivery) error { return lost{unsure} },
+			name: "cannot look; looking fails in another way between", parts: 1,
+			post: func(_ context.Context, n int, _ digest.Delivery) error {
+				if n == 1 {
+					return lost{unsure}
+				}
+				return nil
+			},
 			find: func(n int, _ digest.Delivery) (bool, error) {
-				if n == 2 {
+				if n == 1 {
 					return false, errors.New("HTTP 500")
 				}
 				return false, ErrCannotLook
 			},
-			posts: []string{"0s a0 part 0 (answer lost)", "4s a0 (resent) part 0 (answer lost)"}, looks: []string{"since 0s a0", "since 0s a0", "since 0s a0"},
-			history: []string{"unsure", "unsure", "unsure", "sent"}, resent: true, sent: 1,
+			posts: []string{"0s a0 part 0 (answer lost)", "12s a0 (resent) part 0"}, looks: []string{"since 0s a0", "since 0s a0"},
+			history: []string{"unsure", "unsure", "sent"}, resent: true, sent: 1,
 		},
 		{
 			name: "cannot look; the second is certainly not posted: it may be tried again, marked", parts: 1,
@@ -597,29 +607,79 @@ func TestStaleIsTakenOver(t *testing.T) {
 }
 
 // A process that is killed while it posts for the second time has written down that
-// it would: there is no third.
+// it would: whatever stands there is marked, and none is lost.
 func TestKilledInSecondPost(t *testing.T) {
+	for _, accepted := range []bool{false, true} {
+		t.Run(fmt.Sprint("accepted ", accepted), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o, w := newOutbox(1), newWall()
+				w.find = func(int, digest.Delivery) (bool, error) { return false, ErrCannotLook }
+				gone := errors.New("power cut")
+				w.post = func(_ context.Context, n int, _ digest.Delivery) error {
+					if n > 2 {
+						return nil
+					}
+					o.mu.Lock()
+					o.fail["Settle"] = gone // nothing is written from here on
+					o.mu.Unlock()
+					if !accepted {
+						return gone
+					}
+					return nil
+				}
+				for range 2 {
+					if _, err := process(o, w).Run(t.Context()); !errors.Is(err, gone) {
+						t.Errorf("%v", err)
+					}
+					delete(o.fail, "Settle")
+					time.Sleep(staleAfter)
+				}
+				ring(t, process(o, w), time.Minute, 24*time.Hour)
+				want := []string{"4m0s a0 (resent) part 0"}
+				if accepted {
+					want = []string{"0s a0 part 0", "2m0s a0 (resent) part 0", "4m0s a0 (resent) part 0"}
+				}
+				check(t, "on the wall", want, w.posts)
+				if d := o.get("a0"); d.State != digest.Sent || !d.Resent {
+					t.Errorf("%s, resent %v", d.State, d.Resent)
+				}
+			})
+		})
+	}
+}
+
+// Where the platform can neither be asked nor answers, a message is given up after a
+// few posts, in the open: it is dead, and its subscription waits for a person.
+func TestNeverAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, w := newOutbox(1), newWall()
 		w.find = func(int, digest.Delivery) (bool, error) { return false, ErrCannotLook }
-		gone := errors.New("power cut")
 		w.post = func(context.Context, int, digest.Delivery) error {
-			o.mu.Lock()
-			o.fail["Settle"] = gone // nothing is written from here on
-			o.mu.Unlock()
-			return nil
+			return lost{&PostError{State: digest.Unsure, Say: "no answer"}}
 		}
-		for range 2 {
-			if _, err := process(o, w).Run(t.Context()); !errors.Is(err, gone) {
-				t.Errorf("%v", err)
+		ring(t, process(o, w), time.Minute, 72*time.Hour)
+		if n := len(w.posts); n < 5 || n > maxResends {
+			t.Errorf("posted %d times: %q", n, w.posts)
+		}
+		for _, p := range w.posts[1:] {
+			if !strings.Contains(p, digest.Resend) {
+				t.Errorf("not marked: %s", p)
 			}
-			delete(o.fail, "Settle")
-			time.Sleep(staleAfter)
 		}
-		ring(t, process(o, w), time.Minute, 24*time.Hour)
-		check(t, "on the wall", []string{"0s a0 part 0", "2m0s a0 (resent) part 0"}, w.posts)
-		if d := o.get("a0"); d.State != digest.Sent || !d.Resent {
-			t.Errorf("%s, resent %v", d.State, d.Resent)
+		if d := o.get("a0"); d.State != digest.Dead || !strings.Contains(d.Words, "never said") {
+			t.Errorf("%s: %s", d.State, d.Words)
+		}
+		within := func(limit time.Duration) (n int) {
+			for _, p := range w.posts {
+				at, _, _ := strings.Cut(p, " ")
+				if d, err := time.ParseDuration(at); err == nil && d < limit {
+					n++
+				}
+			}
+			return n
+		}
+		if m, h := within(time.Minute), within(time.Hour); m > 3 || h > 6 {
+			t.Errorf("%d posts within a minute, %d within an hour", m, h)
 		}
 	})
 }

@@ -135,6 +135,9 @@ func (h *harness) prepare(ctx context.Context) (stop func(), err error) {
 	if h.dir, err = filepath.Abs(h.dir); err != nil {
 		return stop, err
 	}
+	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+		return stop, err
+	}
 	if h.binary = h.Binary; h.binary == "" {
 		h.binary = filepath.Join(h.dir, "seedcorn-under-test")
 		if out, err := exec.CommandContext(ctx, "go", "build", "-o", h.binary, "seedcorn/cmd/seedcorn").CombinedOutput(); err != nil {

@@ -12,8 +12,8 @@
 // finish, and the ledgers are held against the database:
 //
 //   - every message that was decided stands, once;
-//   - where a workspace does not let us read back, it may stand twice, the second time
-//     marked "(resent)", and the database says so;
+//   - where a workspace does not let us read back, it may stand more often, but for
+//     the first time marked "(resent)", and the database says so;
 //   - no part stands above the one before it, nothing stands that was not decided;
 //   - the periods of a subscription follow one another without a gap or an overlap;
 //   - a subscription whose channel refuses it for ever is paused;

@@ -24,7 +24,7 @@ type report struct {
 	Slack         map[string]int
 	Discord       map[string]int
 	Verdict       hostile.Verdict
-	SeenTwice     int // messages that people see twice, the second marked
+	SeenTwice     int // messages that people see more than once, marked
 	Dead          int
 	Subscriptions int
 	Digests       int
@@ -50,7 +50,7 @@ func (r report) String() string {
 	line("slack", "%s", counts(r.Slack))
 	line("discord", "%s", counts(r.Discord))
 	line("digests", "%d for %d subscriptions, of up to %d parts", r.Digests, r.Subscriptions, r.Parts)
-	line("messages", "decided %d, posted %d, lost %d, doubled %d, resent %d (seen twice %d, all marked), refused for ever %d",
+	line("messages", "decided %d, posted %d, lost %d, doubled %d, resent %d (of which seen again, and marked, %d), refused for ever %d",
 		r.Verdict.Decided, r.Verdict.Posted, len(r.Verdict.Lost), len(r.Verdict.Doubled), r.Verdict.Resent, r.SeenTwice, r.Dead)
 	line("wall time", "%s", r.Total.Round(time.Second))
 	if len(r.Faults) == 0 {

@@ -137,8 +137,8 @@ func (v Verdict) Faults() (out []string) {
 }
 
 // Judge holds a ledger against the books. A delivery that is sent must stand once;
-// where the books say that it was posted again without knowing, it may stand twice,
-// the second time marked; one that is not sent and never will be must not stand.
+// where the books say that it was posted again without knowing, it may stand more
+// often, but for the first time marked; one that is not sent and never will be must not stand.
 func Judge(seen []Message, books []Decided) Verdict {
 	v := Verdict{Decided: len(books)}
 	stands := map[string][]int{}
@@ -178,7 +178,7 @@ func Judge(seen []Message, books []Decided) Verdict {
 			v.Lost = append(v.Lost, name)
 		case len(at) > 0 && !d.Sent:
 			v.Strange = append(v.Strange, name+" stands, and the books do not say so")
-		case len(at) > 1 && (!d.Resent || len(at) > 2 || marked == 0):
+		case len(at) > 1 && (!d.Resent || marked < len(at)-1):
 			v.Doubled = append(v.Doubled, fmt.Sprintf("%s stands %d times, %d marked", name, len(at), marked))
 		case marked > 0 && !d.Resent:
 			v.Unmarked = append(v.Unmarked, name+" is marked, and the books do not say so")
