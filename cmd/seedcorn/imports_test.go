@@ -85,11 +85,16 @@ var rooms = map[string]room{
 		why: "rank orders what it is given; a rank that looked things up could not be told from its inputs",
 	},
 	"digest/store": {
-		may: []string{"feeds", "digest", "digest/query"},
-		why: "store keeps what others have decided; it pulls nothing, tags nothing and starts no job",
+		may:   []string{"feeds", "digest", "digest/query"},
+		tests: []string{"digest/store/plenty"},
+		why:   "store keeps what others have decided; it pulls nothing, tags nothing and starts no job",
 	},
 	"digest/vault": {
 		why: "vault seals texts for their owners; what they are and where they lie is for others to know",
+	},
+	"digest/store/plenty": {
+		may: []string{"feeds", "digest"},
+		why: "plenty makes up works to measure with; it knows what a work is and not where works are kept",
 	},
 	"digest/jobs": {
 		may: []string{"feeds", "digest", "digest/query", "digest/rank"},

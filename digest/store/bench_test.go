@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"seedcorn/digest"
 	"seedcorn/digest/query"
+	"seedcorn/digest/store/plenty"
 )
 
 // Benchmarks say what an operation costs; none of them judges. The large ones build
@@ -73,12 +73,16 @@ func filled(b *testing.B, p place) *DB {
 		b.Fatal(err)
 	}
 	if n == 0 {
-		entries := world(*benchWorks, 1)
 		began := time.Now()
-		for part := range slices.Chunk(entries, batch) {
-			ingest(b, db, part...)
+		var part []digest.Entry
+		for e := range plenty.Entries(*benchWorks, 1) {
+			if part = append(part, e); len(part) == batch {
+				ingest(b, db, part...)
+				part = nil
+			}
 		}
-		b.Logf("%s: %d items stored in %v, %v each", p.name, len(entries), time.Since(began).Round(time.Millisecond), time.Since(began)/time.Duration(len(entries)))
+		ingest(b, db, part...)
+		b.Logf("%s: %d items stored in %v, %v each", p.name, *benchWorks, time.Since(began).Round(time.Millisecond), time.Since(began)/time.Duration(*benchWorks))
 	}
 	if p.name == "postgres" {
 		if _, err := db.write.ExecContext(b.Context(), "VACUUM ANALYZE"); err != nil {
@@ -103,29 +107,10 @@ func phrases(b *testing.B, n int) []query.Query {
 
 // questions are what people ask: words as frequent as words are, filters, both.
 func questions(b *testing.B, n int) []query.Query {
-	r := rand.New(rand.NewPCG(3, 3))
-	zipf := rand.NewZipf(r, 1.1, 8, 60_000)
-	w := func() string { return word(zipf.Uint64()) }
-	filters := []string{"country:CN", "country:US,FR", "openness>=open-weights", "lab:mistral", "kind:paper", "kind:model", "-country:CN", "has:weights", "license:MIT", "category:cs.CL"}
-	f := func() string { return filters[r.IntN(len(filters))] }
+	ask := plenty.Questions(3)
 	out := make([]query.Query, n)
 	for i := range out {
-		var text string
-		switch r.IntN(10) {
-		case 0, 1:
-			text = w()
-		case 2, 3:
-			text = w() + " " + w()
-		case 4:
-			text = w() + " OR " + w()
-		case 5:
-			text = f() + " " + f()
-		case 6:
-			text = w() + " -" + w() + " " + f()
-		default:
-			text = w() + " " + f()
-		}
-		out[i] = parse(b, text)
+		out[i] = parse(b, ask())
 	}
 	return out
 }
