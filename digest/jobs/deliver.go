@@ -89,7 +89,7 @@ func (e *PostError) Unwrap() error { return e.Err }
 type Deliveries struct {
 	Outbox   Outbox
 	Couriers map[string]Courier // by platform
-	Hands    int                // posts at a time in one lane; 0 means 32
+	Hands    int                // posts at a time in one lane; 0: as many as its platform's pace asks for
 	Turn     time.Duration      // how long a lane is worked on before others have a turn; 0: until it is done
 	Now      func() time.Time
 	Note     func(d digest.Delivery, o digest.Outcome) // may be nil
@@ -134,6 +134,11 @@ const (
 	// One that still says "in a second" afterwards is not believed: forty such seconds
 	// must not be the end of a digest.
 	patience = 8
+	// handsPaced are enough for 50 posts a second that take half a second each.
+	handsPaced = 32
+	// handsUnpaced are few: where only a refusal tells that it is too much, all that is
+	// under way is refused.
+	handsUnpaced = 8
 	// linger is the longest that a lane in which nothing happens is waited in.
 	linger = 2 * time.Second
 	// busyWait is when to look again for what another process has in hand.
@@ -206,13 +211,17 @@ type result struct {
 }
 
 func (p *Deliveries) drain(ctx context.Context, lane digest.Lane, turn time.Duration) (sent int, next time.Time, err error) {
-	hands := p.Hands
-	if hands <= 0 {
-		hands = 32
-	}
 	var pace digest.Pace
 	if c := p.Couriers[lane.Platform]; c != nil {
 		pace = c.Pace()
+	}
+	hands := p.Hands
+	switch {
+	case hands > 0:
+	case pace.Platform.Every > 0:
+		hands = handsPaced
+	default:
+		hands = handsUnpaced
 	}
 	var (
 		began   = time.Now()

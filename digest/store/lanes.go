@@ -183,6 +183,12 @@ func (db *DB) Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n
 		case every > 0:
 			n = min(n, max(1, int(slotsAhead/every)))
 		}
+		if work.every > 0 {
+			// A hundredth faster with each post, until the next refusal.
+			if work.every -= work.every * int64(n) / 100; work.every < micros(learnedLeast) {
+				work.every = 0
+			}
+		}
 		out.N, out.Every = n, every
 		if pace.Platform.Every > 0 {
 			all.take(at, n, pace.Platform.Every)
@@ -192,7 +198,7 @@ func (db *DB) Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n
 		}
 		if own.Every > 0 {
 			work.take(at+micros(out.Wait), n, own.Every)
-			if _, err := t.exec(ctx, "UPDATE paces SET next_at = $2 WHERE name = $1", laneName(lane), work.next); err != nil {
+			if _, err := t.exec(ctx, "UPDATE paces SET next_at = $2, every = $3 WHERE name = $1", laneName(lane), work.next, work.every); err != nil {
 				return err
 			}
 		}
@@ -201,9 +207,18 @@ func (db *DB) Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n
 	return out, err
 }
 
+// What a workspace takes in all nobody publishes. A refusal is a sign that it was too
+// much: from then on posts are spaced, by a quarter of the wait at first and a quarter
+// wider after each further refusal, and the space shrinks with each post.
+const (
+	learnedLeast = time.Millisecond
+	learnedMost  = 10 * time.Second
+)
+
 // Hold keeps everybody on this database from posting, within a scope around a
 // destination, for as long as the platform has asked. A shorter word does not end a
-// longer one.
+// longer one. A hold of a workspace slows it down afterwards; refusals of what was under
+// way when it began count once.
 func (db *DB) Hold(ctx context.Context, to digest.Destination, scope digest.Scope, during time.Duration) error {
 	name := ""
 	switch scope {
@@ -225,10 +240,39 @@ func (db *DB) Hold(ctx context.Context, to digest.Destination, scope digest.Scop
 		if err != nil {
 			return err
 		}
+		if scope == digest.ScopeWorkspace && at >= p.held {
+			p.every = min(micros(learnedMost), max(p.every*5/4, micros(during/4)))
+		}
 		p.held = max(p.held, at+micros(during))
-		_, err = t.exec(ctx, "UPDATE paces SET held_until = $2 WHERE name = $1", name, p.held)
+		_, err = t.exec(ctx, "UPDATE paces SET held_until = $2, every = $3 WHERE name = $1", name, p.held, p.every)
 		return err
 	})
+}
+
+// Sweep removes what deliveries have left behind: payloads that none has any more, and
+// paces that say nothing since before. It returns how many rows it removed.
+func (db *DB) Sweep(ctx context.Context, before time.Time) (n int, err error) {
+	err = db.update(ctx, "sweeping up after deliveries", func(t *tx) error {
+		for _, d := range []struct {
+			text string
+			args []any
+		}{
+			{"DELETE FROM payloads WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.payload = payloads.id)", nil},
+			{"DELETE FROM paces WHERE next_at < $1 AND held_until < $1", []any{before.UnixMicro()}},
+		} {
+			r, err := t.exec(ctx, d.text, d.args...)
+			if err != nil {
+				return err
+			}
+			gone, err := r.RowsAffected()
+			if err != nil {
+				return err
+			}
+			n += int(gone)
+		}
+		return nil
+	})
+	return n, err
 }
 
 // adopt gives deliveries that an older process wrote their place in a lane: their
