@@ -23,11 +23,18 @@ func Commands() []Command {
 	cadenceParam := Param{Name: "when", About: "weekly, daily, weekdays, monthly, Mondays at 9, or five cron fields", Kind: ParamText}
 	zoneParam := Param{Name: "zone", About: "a time zone such as Europe/Paris", Kind: ParamText}
 	publishParam := Param{Name: "publish", About: "also show it where this channel is followed, if it is for announcements", Kind: ParamChoice, Choices: []string{"yes", "no"}}
-	ruleParams := []Param{
+	balanceParams := []Param{
 		queryParam,
+		{Name: "over", About: "the country or group that is compared, such as CN or EU", Kind: ParamCountry},
+		{Name: "under", About: "with which one, such as US", Kind: ParamCountry},
+		{Name: "series", About: "week by week, or summed up", Kind: ParamChoice, Choices: []string{"weekly", "cumulative"}},
 		{Name: "rule", About: "how a work of several countries is shared out", Kind: ParamChoice, Choices: []string{"share", "any", "lead", "sole"}},
 		{Name: "view", About: "country of a lab: where it sits, or whose it is", Kind: ParamChoice, Choices: []string{"home", "control"}},
+		{Name: "companies", About: "count companies only", Kind: ParamChoice, Choices: []string{"no", "yes"}},
+		{Name: "selection", About: "all works, those in digests, or those found useful here", Kind: ParamChoice, Choices: []string{"all", "picked", "useful"}},
+		{Name: "of", About: "compare open works, or all", Kind: ParamChoice, Choices: []string{"open", "all"}},
 		{Name: "since", About: "beginning, such as 1mo or 2026-01-01", Kind: ParamText},
+		{Name: "until", About: "end, exclusive", Kind: ParamText},
 	}
 	required := func(p Param) Param { p.Required = true; return p }
 	return []Command{
@@ -41,7 +48,7 @@ func Commands() []Command {
 		{Name: "country", About: "a country's latest open works", Params: []Param{{Name: "country", About: "a name or code", Kind: ParamCountry, Required: true}}, Example: "country France", Run: runCountry},
 		{Name: "license", About: "what a license lets you do, and who uses it", Params: []Param{{Name: "license", About: "a name or SPDX id", Kind: ParamLicense, Required: true}}, Example: "license llama3.1", Run: runLicense},
 		{Name: "can-we-use", About: "may we build on it? by this workspace's profile", Params: []Param{workParam}, Example: "can-we-use Qwen/Qwen3-8B", Run: runCanWeUse},
-		{Name: "balance", About: "works by country and openness, with the rule printed", Params: ruleParams, Example: "balance rule:lead since:3mo", Run: runBalance},
+		{Name: "balance", About: "works by country and openness, with the rule printed", Params: balanceParams, Example: "balance over:EU under:US series:cumulative since:6mo", Run: runBalance},
 		{Name: "disputed", About: "works about which the evidence disagrees with itself", Params: []Param{{Name: "since", About: "beginning, such as 1mo or 2026-01-01", Kind: ParamText}}, Example: "disputed since:1mo", Run: runDisputed},
 		{Name: "topics", About: "named queries to subscribe to", Example: "topics", Run: runTopics},
 		{Name: "sources", About: "the places we look, and how they are doing", Example: "sources", Run: runSources},
@@ -405,36 +412,6 @@ func profileFields(p *digest.Profile) []profileField {
 		{"train", "training other models on its outputs", &p.Train},
 		{"host", "offering it to others as a service", &p.Host},
 	}
-}
-
-func runBalance(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
-	how := digest.Counting{Rule: digest.Rule(cmp.Or(inv.Args["rule"], "share")), View: feeds.View(cmp.Or(inv.Args["view"], "home"))}
-	if !slices.Contains(digest.Rules, how.Rule) {
-		return Reply{}, problemf("one of share, any, lead, sole", "There is no counting rule %q", clip(string(how.Rule), 20))
-	}
-	if how.View != feeds.ViewHome && how.View != feeds.ViewControl {
-		return Reply{}, problemf("home or control", "There is no view %q", clip(string(how.View), 20))
-	}
-	text := inv.Args["query"]
-	if _, err := d.ParseQuery(ctx, text); err != nil {
-		return Reply{}, err
-	}
-	now := d.Now()
-	p := digest.Period{From: now.AddDate(0, -1, 0), To: now}
-	if since := inv.Args["since"]; since != "" {
-		from, err := parseDay(since, now)
-		if err != nil {
-			return Reply{}, err
-		}
-		p.From = from
-	}
-	b, err := d.Balance(ctx, text, p, how)
-	if err != nil {
-		return Reply{}, err
-	}
-	doc := Balance(b)
-	doc.Blocks = append([]message.Block{heading("The balance of open work", span(p))}, doc.Blocks...)
-	return Reply{Document: doc}, nil
 }
 
 // mostDisputed is how many works a list of the disputed shows.

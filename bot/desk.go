@@ -63,7 +63,9 @@ type Press interface {
 	ComposeFor(ctx context.Context, in Place, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error)
 	// Latest returns the last digest that a destination was sent.
 	Latest(ctx context.Context, to digest.Destination) (d digest.Digest, ok bool, err error)
-	Balance(ctx context.Context, text string, p digest.Period, how digest.Counting) (digest.Balance, error)
+	// Series answers a question about the balance, which is complete. What was found
+	// useful is asked of the workspace of team.
+	Series(ctx context.Context, q digest.Question, team digest.Destination) (digest.Series, error)
 	Health(ctx context.Context) ([]digest.SourceHealth, error)
 	Topics(ctx context.Context) ([]digest.Topic, error)
 }

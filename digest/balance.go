@@ -45,11 +45,9 @@ type Counting struct {
 	Companies bool       `json:"companies_only"`
 }
 
-// Floors below which a ratio between countries is not printed (taxonomy C10).
-const (
-	FloorKnown = 0.80 // share of works whose country is known
-	FloorWorks = 30   // works on each side
-)
+// CountingVersion names the way of counting: it changes when the same works would be
+// counted otherwise. It is in every export.
+const CountingVersion = "2026-11"
 
 // A Balance is works by country × openness under a named counting rule.
 type Balance struct {
@@ -60,6 +58,8 @@ type Balance struct {
 	Unknown  int          `json:"unknown"`            // of them, without one
 	Disputed int          `json:"disputed"`           // left out: evidence contradicts itself (C9)
 	Registry string       `json:"registry,omitempty"` // version of the lab registry
+	// Ratio compares the open works of two countries; nil if there are not two.
+	Ratio *Ratio `json:"ratio,omitempty"`
 }
 
 // A BalanceRow is one country's works by class.
@@ -72,48 +72,112 @@ type BalanceRow struct {
 	ByClass [feeds.OpenSource + 1]float64 `json:"by_class"`
 }
 
-// Count measures the balance of works.
-func Count(works []Work, how Counting) Balance {
-	b := Balance{Counting: how, Works: len(works)}
-	rows := map[feeds.Country]*BalanceRow{}
-	add := func(c feeds.Country, o feeds.Openness, n float64) {
-		r := rows[c]
-		if r == nil {
-			r = &BalanceRow{Country: c}
-			rows[c] = r
-		}
-		r.Total += n
-		r.ByClass[o] += n
-		if o.Open() {
-			r.Open += n
-		}
+func (r *BalanceRow) add(o feeds.Openness, n float64) {
+	r.Total += n
+	r.ByClass[o] += n
+	if o.Open() {
+		r.Open += n
 	}
-	for _, w := range works {
-		if slices.ContainsFunc(w.Labs, func(a feeds.Attribution) bool { return a.Disputed && a.Counts() }) {
-			b.Disputed++
-			continue
-		}
-		shares := how.shares(w.Labs)
-		if len(shares) == 0 {
-			if how.Rule == RuleSole && len(how.with(RuleAny).shares(w.Labs)) > 0 || how.Companies && len(w.Countries) > 0 {
-				b.Works-- // of several countries, or of no company: not part of this count
-				continue
-			}
-			b.Unknown++
-			add(feeds.Nowhere, w.Openness, 1)
-			continue
-		}
-		b.Known++
+}
+
+func (r *BalanceRow) join(x BalanceRow) {
+	r.Total += x.Total
+	r.Open += x.Open
+	for i, n := range x.ByClass {
+		r.ByClass[i] += n
+	}
+}
+
+// A ledger is a balance in the making.
+type ledger struct {
+	Balance
+	rows map[feeds.Country]*BalanceRow
+}
+
+func newLedger(how Counting) *ledger {
+	return &ledger{Balance: Balance{Counting: how}, rows: map[feeds.Country]*BalanceRow{}}
+}
+
+func (l *ledger) row(c feeds.Country) *BalanceRow {
+	r := l.rows[c]
+	if r == nil {
+		r = &BalanceRow{Country: c}
+		l.rows[c] = r
+	}
+	return r
+}
+
+// add counts one work. Its shares are of [Counting.shares].
+func (l *ledger) add(w *Work, shares []share) {
+	l.Works++
+	switch {
+	case disputed(w):
+		l.Disputed++
+	case len(shares) > 0:
+		l.Known++
 		for _, s := range shares {
-			add(s.country, w.Openness, s.part)
+			l.row(s.country).add(w.Openness, s.part)
 		}
+	case l.Rule == RuleSole && len(l.with(RuleAny).shares(w.Labs, nil)) > 0 || l.Companies && len(w.Countries) > 0:
+		l.Works-- // of several countries, or of no company: not part of this count
+	default:
+		l.Unknown++
+		l.row(feeds.Nowhere).add(w.Openness, 1)
 	}
-	for _, r := range rows {
+}
+
+// join adds what another ledger counted.
+func (l *ledger) join(x *ledger) {
+	l.Works += x.Works
+	l.Known += x.Known
+	l.Unknown += x.Unknown
+	l.Disputed += x.Disputed
+	for c, r := range x.rows {
+		l.row(c).join(*r)
+	}
+}
+
+// balance is what was counted, in order.
+func (l *ledger) balance() Balance {
+	b := l.Balance
+	b.Rows = nil
+	for _, r := range l.rows {
 		b.Rows = append(b.Rows, *r)
 	}
 	slices.SortFunc(b.Rows, func(x, y BalanceRow) int {
 		return cmp.Or(aside(x.Country)-aside(y.Country), cmp.Compare(y.Total, x.Total), strings.Compare(string(x.Country), string(y.Country)))
 	})
+	return b
+}
+
+// disputed works are left out of every count (C9).
+func disputed(w *Work) bool {
+	return slices.ContainsFunc(w.Labs, func(a feeds.Attribution) bool { return a.Disputed && a.Counts() })
+}
+
+// Count measures the balance of works, with the ratio of the two countries that
+// have the most open ones.
+func Count(works []Work, how Counting) Balance {
+	l := newLedger(how)
+	for i := range works {
+		l.add(&works[i], how.shares(works[i].Labs, nil))
+	}
+	b := l.balance()
+	var most []BalanceRow
+	for _, r := range b.Rows {
+		if r.Open > 0 && aside(r.Country) < 0 {
+			most = append(most, r)
+		}
+	}
+	slices.SortStableFunc(most, func(x, y BalanceRow) int { return cmp.Compare(y.Open, x.Open) })
+	if len(most) > 1 {
+		c := NewCounter(Question{Counting: how, Over: GroupOf(most[0].Country), Under: GroupOf(most[1].Country)})
+		for i := range works {
+			c.Add(&works[i])
+		}
+		r := c.Series().Ratio
+		b.Ratio = &r
+	}
 	return b
 }
 
@@ -128,31 +192,50 @@ type share struct {
 
 func (how Counting) with(r Rule) Counting { how.Rule = r; return how }
 
-// shares divides one work among countries. The sum is 1 except under RuleAny.
-func (how Counting) shares(labs []feeds.Attribution) []share {
-	var counted []feeds.Attribution
-	for _, a := range labs {
-		if a.Counts() && (!how.Companies || a.Kind == feeds.Company) && how.country(a) != "" {
-			counted = append(counted, a)
+// takesPart reports whether an attribution is counted.
+func (how Counting) takesPart(a *feeds.Attribution) bool {
+	return a.Counts() && (!how.Companies || a.Kind == feeds.Company) && how.country(*a) != ""
+}
+
+// role is the one that rule lead counts: the first author's if one is known, else
+// the publisher's, else any ("").
+func (how Counting) role(labs []feeds.Attribution) feeds.Role {
+	for _, r := range []feeds.Role{feeds.RoleLead, feeds.RoleReleaser} {
+		if slices.ContainsFunc(labs, func(a feeds.Attribution) bool { return a.Role == r && how.takesPart(&a) }) {
+			return r
 		}
 	}
+	return ""
+}
+
+// shares divides one work among countries, those of a group counted as one where
+// merge says so. The sum is 1 except under RuleAny.
+func (how Counting) shares(labs []feeds.Attribution, merge func(feeds.Country) feeds.Country) []share {
+	role := feeds.Role("")
 	if how.Rule == RuleLead {
-		for _, r := range []feeds.Role{feeds.RoleLead, feeds.RoleReleaser} {
-			lead := slices.DeleteFunc(slices.Clone(counted), func(a feeds.Attribution) bool { return a.Role != r })
-			if len(lead) > 0 {
-				counted = lead
-				break
-			}
-		}
+		role = how.role(labs)
 	}
 	var out []share
-	for _, a := range counted {
-		i := slices.IndexFunc(out, func(s share) bool { return s.country == how.country(a) })
+	n := 0.0
+	for k := range labs {
+		a := &labs[k]
+		if !how.takesPart(a) || role != "" && a.Role != role {
+			continue
+		}
+		c := how.country(*a)
+		if merge != nil {
+			c = merge(c)
+		}
+		i := slices.IndexFunc(out, func(s share) bool { return s.country == c })
 		if i < 0 {
-			out = append(out, share{country: how.country(a)})
+			out = append(out, share{country: c})
 			i = len(out) - 1
 		}
-		out[i].part += 1 / float64(len(counted))
+		out[i].part++
+		n++
+	}
+	for i := range out {
+		out[i].part /= n
 	}
 	switch {
 	case how.Rule == RuleAny:
@@ -175,41 +258,4 @@ func (how Counting) country(a feeds.Attribution) feeds.Country {
 		return ""
 	}
 	return c
-}
-
-// Ratio is the ratio of open works of two countries, with what a reader needs to
-// judge it.
-type Ratio struct {
-	Over, Under   feeds.Country
-	NOver, NUnder float64 // open works on each side
-	Value         float64 // 0 unless Enough
-	Enough        bool
-	Why           string // why it is not printed
-}
-
-// Ratio compares the open works of two countries. Below the floors it says why
-// there is no number.
-func (b Balance) Ratio(over, under feeds.Country) Ratio {
-	r := Ratio{Over: over, Under: under}
-	for _, row := range b.Rows {
-		switch row.Country {
-		case over:
-			r.NOver = row.Open
-		case under:
-			r.NUnder = row.Open
-		}
-	}
-	known := 0.0
-	if b.Known+b.Unknown > 0 {
-		known = float64(b.Known) / float64(b.Known+b.Unknown)
-	}
-	switch {
-	case known < FloorKnown:
-		r.Why = "the country is known for too few works"
-	case r.NOver < FloorWorks || r.NUnder < FloorWorks:
-		r.Why = "too few open works on one side"
-	default:
-		r.Enough, r.Value = true, r.NOver/r.NUnder
-	}
-	return r
 }

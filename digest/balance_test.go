@@ -89,31 +89,3 @@ func TestSharesAddUp(t *testing.T) {
 		t.Errorf("the last bar is %s, want the unknown", last)
 	}
 }
-
-func TestRatioNeedsEnough(t *testing.T) {
-	var works []Work
-	add := func(n int, o feeds.Openness, c feeds.Country) {
-		for range n {
-			if c == "" {
-				works = append(works, made(o))
-				continue
-			}
-			works = append(works, made(o, lab("l", feeds.RoleReleaser, feeds.Publisher, c)))
-		}
-	}
-	ratio := func() Ratio { return Count(works, Counting{Rule: RuleShare, View: feeds.ViewHome}).Ratio("CN", "US") }
-	add(60, feeds.OpenWeights, "CN")
-	add(29, feeds.OpenWeights, "US")
-	if r := ratio(); r.Enough || r.Value != 0 {
-		t.Errorf("29 works on a side give %+v", r)
-	}
-	add(1, feeds.OpenWeights, "US")
-	add(500, feeds.Closed, "US")
-	if r := ratio(); !r.Enough || r.Value != 2 {
-		t.Errorf("60 to 30 open works give %+v, want 2", r)
-	}
-	add(400, feeds.Unknown, "")
-	if r := ratio(); r.Enough {
-		t.Errorf("with a third unknown: %+v", r)
-	}
-}

@@ -468,14 +468,23 @@ func (d *FakeDesk) Latest(context.Context, digest.Destination) (digest.Digest, b
 	return digest.Digest{}, false, d.Err
 }
 
-// Balance implements [bot.Press].
-func (d *FakeDesk) Balance(ctx context.Context, text string, p digest.Period, how digest.Counting) (digest.Balance, error) {
-	q, err := d.ParseQuery(ctx, text)
+// Series implements [bot.Press]: no digest has shown a work, and nobody has voted.
+func (d *FakeDesk) Series(ctx context.Context, ask digest.Question, _ digest.Destination) (digest.Series, error) {
+	q, err := d.ParseQuery(ctx, ask.Query)
 	if err != nil {
-		return digest.Balance{}, err
+		return digest.Series{}, err
 	}
-	works := slices.DeleteFunc(d.matching(q), func(w digest.Work) bool { return !p.Contains(w.First) })
-	return digest.Count(works, how), nil
+	c := digest.NewCounter(ask)
+	for _, w := range d.matching(q) {
+		if ask.Selection == digest.SelectAll {
+			c.Add(&w)
+		}
+	}
+	s := c.Series()
+	health, err := d.Health(ctx)
+	s.Sources, s.Coverage = bot.Coverage(health)
+	s.Total.Registry = "of the test"
+	return s, err
 }
 
 // Health implements [bot.Press].

@@ -56,7 +56,9 @@ type Library interface {
 // A Press composes and counts. A [bot.Press] is one.
 type Press interface {
 	Compose(ctx context.Context, title, text string, p digest.Period, how digest.Counting) (digest.Digest, error)
-	Balance(ctx context.Context, text string, p digest.Period, how digest.Counting) (digest.Balance, error)
+	// Series answers a question about the balance, which is complete. The pages never
+	// ask for what a team found useful: votes are nobody else's business.
+	Series(ctx context.Context, q digest.Question, team digest.Destination) (digest.Series, error)
 	Health(ctx context.Context) ([]digest.SourceHealth, error)
 	Topics(ctx context.Context) ([]digest.Topic, error)
 }
@@ -156,7 +158,7 @@ type site struct {
 	seal      seal // of cookies, for ByLogin
 
 	weeks    memo[digest.Digest]
-	balances memo[digest.Balance]
+	balances memo[digest.Series]
 	samples  memo[sample]
 	healths  memo[[]digest.SourceHealth]
 	titles   memo[map[string]string]

@@ -78,24 +78,74 @@ func (d desk) Latest(ctx context.Context, to digest.Destination) (digest.Digest,
 	return last.Digest, last.ID != "", nil
 }
 
-func (d desk) Balance(ctx context.Context, text string, p digest.Period, how digest.Counting) (digest.Balance, error) {
-	q, err := d.ParseQuery(ctx, text)
-	if err != nil {
-		return digest.Balance{}, err
-	}
-	return d.balance(ctx, p, q, how)
+func (d desk) Series(ctx context.Context, q digest.Question, team digest.Destination) (digest.Series, error) {
+	return d.series(ctx, q, team, d.Now())
 }
 
-// balance counts the works that became news in a period and match.
-func (w *world) balance(ctx context.Context, p digest.Period, q query.Query, how digest.Counting) (digest.Balance, error) {
-	works, err := w.db.WorksIn(ctx, p, q)
-	if err != nil {
-		return digest.Balance{}, fmt.Errorf("counting: %w", err)
+// series answers a question about the balance. The workspace of team says what was
+// useful; without a platform, everyone here does.
+func (w *world) series(ctx context.Context, ask digest.Question, team digest.Destination, now time.Time) (digest.Series, error) {
+	const doing = "counting: %w"
+	among := func(digest.WorkID) bool { return true }
+	switch ask.Selection {
+	case digest.SelectPicked:
+		picked, err := w.db.Picked(ctx)
+		if err != nil {
+			return digest.Series{}, fmt.Errorf(doing, err)
+		}
+		among = func(id digest.WorkID) bool { return picked[id] }
+	case digest.SelectUseful:
+		useful, err := w.db.Useful(ctx, team)
+		if err != nil {
+			return digest.Series{}, fmt.Errorf(doing, err)
+		}
+		among = func(id digest.WorkID) bool { return useful[id] }
 	}
-	works = slices.DeleteFunc(works, func(x digest.Work) bool { return !p.Contains(x.News) })
-	b := digest.Count(works, how)
-	b.Registry = w.reg.Version()
-	return b, nil
+	c := digest.NewCounter(ask)
+	add := func(x *digest.Work) {
+		if among(x.ID) {
+			c.Add(x)
+		}
+	}
+	if ask.Query == "" {
+		err := w.db.Tally(ctx, ask.Period, func(x digest.Work) bool { add(&x); return true })
+		if err != nil {
+			return digest.Series{}, fmt.Errorf(doing, err)
+		}
+	} else if err := w.each(ctx, ask, now, add); err != nil {
+		return digest.Series{}, err
+	}
+	health, err := w.sourceHealth(ctx)
+	if err != nil {
+		return digest.Series{}, fmt.Errorf(doing, err)
+	}
+	s := c.Series()
+	s.Total.Registry = w.reg.Version()
+	s.Sources, s.Coverage = bot.Coverage(health)
+	return s, nil
+}
+
+// each hands out the works of a question's query and period, newest first.
+func (w *world) each(ctx context.Context, ask digest.Question, now time.Time, yield func(*digest.Work)) error {
+	q, err := w.parse(ctx, ask.Query, now)
+	if err != nil {
+		return err
+	}
+	for after := ""; ; {
+		found, err := w.db.Search(ctx, q, store.Page{Limit: 1000, After: after})
+		if err != nil {
+			return fmt.Errorf("counting: %w", err)
+		}
+		for i := range found.Works {
+			if found.Works[i].First.Before(ask.Period.From) {
+				return nil
+			}
+			yield(&found.Works[i])
+		}
+		if after = found.More; after == "" {
+			return nil
+		}
+	}
 }
 
 func (d desk) Health(ctx context.Context) ([]digest.SourceHealth, error) { return d.sourceHealth(ctx) }

@@ -181,61 +181,6 @@ func (a *app) splitCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) balanceCommand() *cobra.Command {
-	var text, since, until, rule, view, format string
-	var companies bool
-	c := &cobra.Command{
-		Use:   "balance",
-		Short: "works by country and openness, with the counting rule printed",
-		Long: `Count works by country and openness. The counting rule moves the answer by a third,
-so it is printed with every number; a ratio is given only where enough is known.`,
-		Example: "  seedcorn balance --since 3mo\n  seedcorn balance --rule lead --view control --companies --format json",
-		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			how, err := counting(rule, view, companies)
-			if err != nil {
-				return err
-			}
-			if !slices.Contains(formats, format) {
-				return usagef("one of text, markdown, html, json", "no format %q", format)
-			}
-			return a.do(c.Context(), func(ctx context.Context, w *world) error {
-				now := a.now()
-				p, err := w.period(since, until, now)
-				if err != nil {
-					return err
-				}
-				q, err := w.parse(ctx, text, now)
-				if err != nil {
-					return err
-				}
-				b, err := w.balance(ctx, p, q, how)
-				if err != nil {
-					return err
-				}
-				if format == "json" {
-					enc := json.NewEncoder(a.out)
-					enc.SetIndent("", "  ")
-					return enc.Encode(b)
-				}
-				return a.show(format, a.out, bot.Balance(b))
-			})
-		},
-	}
-	f := c.Flags()
-	f.StringVarP(&text, "query", "q", "", "only works that match")
-	f.StringVar(&since, "since", "1mo", "beginning: 7d, 2w, 1mo, 2026-01-31")
-	f.StringVar(&until, "until", "", "end, exclusive (default: now)")
-	f.StringVar(&rule, "rule", "share", "share, any, lead or sole")
-	f.StringVar(&view, "view", "home", "home or control")
-	f.BoolVar(&companies, "companies", false, "count companies only")
-	f.StringVar(&format, "format", "text", "text, markdown, html or json")
-	complete(c, "rule", "share", "any", "lead", "sole")
-	complete(c, "view", "home", "control")
-	complete(c, "format", formats...)
-	return c
-}
-
 // lookedUp says what was asked of which service about a work, and what was not.
 func (w *world) lookedUp(ctx context.Context, work digest.Work) ([]bot.Lookup, error) {
 	var out []bot.Lookup

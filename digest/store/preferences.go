@@ -144,3 +144,27 @@ func (db *DB) Saved(ctx context.Context, in digest.Destination, person string) (
 	}
 	return out, nil
 }
+
+// Useful returns the works that more people found useful than not, in any channel of
+// a destination's workspace; in every place if it names no platform.
+func (db *DB) Useful(ctx context.Context, in digest.Destination) (map[digest.WorkID]bool, error) {
+	prefix := ""
+	switch {
+	case in.Workspace != "":
+		prefix = in.Platform + "/" + in.Workspace + "/"
+	case in.Platform != "": // one person's, or a platform without workspaces
+		prefix = placeOf(in)
+	}
+	prefix = clean(prefix)
+	out := map[digest.WorkID]bool{}
+	err := each(ctx, db, "SELECT "+currently("votes")+" FROM votes WHERE SUBSTR(place, 1, LENGTH($1)) = $1 GROUP BY 1 HAVING SUM(value) > 0", []any{prefix}, func(r *sql.Rows) error {
+		var id digest.WorkID
+		err := r.Scan(&id)
+		out[id] = true
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading votes: %w", explain(err))
+	}
+	return out, nil
+}

@@ -287,3 +287,57 @@ func (db *DB) digests(ctx context.Context, doing, which string, args ...any) (ou
 	}
 	return out, nil
 }
+
+// Picked returns the works that digests have shown in channels. What was sent to one
+// person, and what nobody can say where it went, is not among them.
+func (db *DB) Picked(ctx context.Context) (map[digest.WorkID]bool, error) {
+	subs, err := db.Subscriptions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shared := map[digest.SubscriptionID]bool{}
+	for _, s := range subs {
+		shared[s.ID] = !s.Destination.Direct
+	}
+	const doing = "reading the works of digests"
+	out := map[digest.WorkID]bool{}
+	err = each(ctx, db, "SELECT subscription, body FROM digests", nil, func(r *sql.Rows) error {
+		var sub digest.SubscriptionID
+		var body []byte
+		if err := r.Scan(&sub, &body); err != nil || !shared[sub] {
+			return err
+		}
+		var d struct {
+			Sections []struct {
+				Stories []struct {
+					Work digest.WorkID `json:"work"`
+				} `json:"stories"`
+			} `json:"sections"`
+		}
+		if err := json.Unmarshal(body, &d); err != nil {
+			return err
+		}
+		for _, section := range d.Sections {
+			for _, story := range section.Stories {
+				out[story.Work] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	// A digest has the ids of its day.
+	err = each(ctx, db, "SELECT id, work FROM moved", nil, func(r *sql.Rows) error {
+		var was, is digest.WorkID
+		err := r.Scan(&was, &is)
+		if out[was] {
+			out[is] = true
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, explain(err))
+	}
+	return out, nil
+}
