@@ -279,6 +279,9 @@ func SeriesSmallPrint(s digest.Series) []string {
 			silent++
 		}
 	}
+	if n := len(s.Points) - len(drawn(s)); n > 0 {
+		out = append(out, fmt.Sprintf("Of the weeks, %d at the ends of the period are not whole and so not drawn; the tables have them.", n))
+	}
 	if silent > 0 {
 		out = append(out, fmt.Sprintf("In %s no work of any country was seen; they are holes and not zeros.", count(silent, "week")))
 	}
@@ -291,6 +294,19 @@ func weekLabel(s digest.Series, p digest.Point) string {
 		return day(p.To.Add(-time.Nanosecond))
 	}
 	return day(p.From)
+}
+
+// drawn are the points that a chart shows: a week that is not whole is not to be
+// compared with whole ones, unless there is no other. Tables have them all.
+func drawn(s digest.Series) []digest.Point {
+	if s.Step != digest.StepWeekly {
+		return s.Points
+	}
+	whole := slices.DeleteFunc(slices.Clone(s.Points), func(p digest.Point) bool { return p.Part })
+	if len(whole) == 0 {
+		return s.Points
+	}
+	return whole
 }
 
 func stepWords(s digest.Series) string {
@@ -326,8 +342,8 @@ func WorksOverTime(s digest.Series) message.Chart {
 	for _, r := range others {
 		c.Series = append(c.Series, reg.CountryName(r.Country))
 	}
-	for _, p := range s.Points {
-		b := message.Bar{Label: weekLabel(s, p), Values: []float64{of(p.Over.BalanceRow), of(p.Under.BalanceRow)}, Part: p.Part && s.Step == digest.StepWeekly}
+	for _, p := range drawn(s) {
+		b := message.Bar{Label: weekLabel(s, p), Values: []float64{of(p.Over.BalanceRow), of(p.Under.BalanceRow)}}
 		for _, o := range others {
 			n := 0.0
 			for _, r := range p.Balance.Rows {
@@ -339,8 +355,6 @@ func WorksOverTime(s digest.Series) message.Chart {
 		}
 		if p.Silent && s.Step == digest.StepWeekly {
 			b.Missing, b.Note = true, "nothing was seen"
-		} else if b.Part {
-			b.Note = "part of a week"
 		}
 		c.Bars = append(c.Bars, b)
 	}
@@ -357,10 +371,10 @@ func RatioOverTime(s digest.Series) (c message.Chart, ok bool) {
 	}
 	c = message.Chart{
 		Kind: message.ChartLines, Title: fmt.Sprintf("%s%s for each one of %s, %s", what, theTitle(s.Over), theTitle(s.Under), stepWords(s)), Note: SeriesNote(s) + " Band: 95% interval; " + digest.Method + ".",
-		Series: []string{s.Over.Title() + " ÷ " + s.Under.Title()}, Level: message.Level{At: 1, Name: "as many"}, Alt: ratioWords(s.Ratio),
+		Series: []string{s.Over.Name + " ÷ " + s.Under.Name}, Level: message.Level{At: 1, Name: "as many"}, Alt: ratioWords(s.Ratio),
 	}
-	for _, p := range s.Points {
-		b := message.Bar{Label: weekLabel(s, p), Part: p.Part && s.Step == digest.StepWeekly}
+	for _, p := range drawn(s) {
+		b := message.Bar{Label: weekLabel(s, p)}
 		switch {
 		case !p.Ratio.Enough:
 			b.Missing, b.Note = true, "not enough data"
@@ -381,7 +395,7 @@ func OpennessOverTime(s digest.Series) message.Chart {
 		c.Series = append(c.Series, x.words)
 	}
 	all, open := 0.0, 0.0
-	for _, p := range s.Points {
+	for _, p := range drawn(s) {
 		var sum digest.BalanceRow
 		for _, r := range p.Balance.Rows {
 			for i, n := range r.ByClass {

@@ -88,6 +88,14 @@ type Group struct {
 // GroupOf is a country by itself.
 func GroupOf(c feeds.Country) Group { return Group{string(c), []feeds.Country{c}} }
 
+// Groups are the roll-ups.
+func Groups() (out []Group) {
+	for _, r := range registry.RollUps() {
+		out = append(out, Group{r.Name, r.Members})
+	}
+	return out
+}
+
 // ParseGroup reads a country's code or English name, or the name of a roll-up. A
 // collective without a seat is on neither side of a ratio (C7), and what is not
 // known is not a country.

@@ -348,7 +348,7 @@ func Everything() message.Document {
 			},
 			message.Chart{
 				Kind: message.ChartLines, Title: "WordOverTime", Alt: "Open works a week: France 4.5.", Series: []string{"WordLine", "WordBelow"},
-				Bars: []message.Bar{{Label: "WordFirstWeek", Values: []float64{3, 1.5}}, {Missing: true, Label: "between", Note: "not enough data"}, {Label: "WordLastWeek", Values: []float64{4.5, 0}, Low: []float64{3, 0}, High: []float64{6, 1}, Part: true}},
+				Bars: []message.Bar{{Label: "WordFirstWeek", Values: []float64{3, 1.5}}, {Missing: true, Label: "between", Note: "not enough data"}, {Label: "WordLastWeek", Values: []float64{4.5, 0}, Low: []float64{3, 0}, High: []float64{6, 1}}},
 			},
 			message.Preformatted{Text: "country:WordPre\n        ^^^^^^^"},
 			message.Rule{},

@@ -57,12 +57,12 @@ const (
 )
 
 // lay lays a chart out.
-func lay(c message.Chart, opt Options) (*scene, error) {
+func lay(c message.Chart, opt Options, forReader bool) (*scene, error) {
 	w := opt.Width
 	if w == 0 {
 		w = widthDefault
 	}
-	s, err := newScene(float64(min(max(w, widthLeast), widthMost)))
+	s, err := newScene(float64(min(max(w, widthLeast), widthMost)), forReader)
 	if err != nil {
 		return nil, err
 	}

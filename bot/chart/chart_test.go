@@ -65,7 +65,7 @@ func gallery() map[string]message.Chart {
 	sums := make([]float64, 4)
 	lines := message.Chart{Kind: message.ChartLines, Title: "Open works per week, by where the lab sits", Alt: "lines", Note: rule, Series: []string{"China", "United States", "France", "United Kingdom", "European Union (27)"}}
 	lines.Bars = weeks(30, func(k int) message.Bar {
-		return message.Bar{Values: []float64{10 + 5*math.Sin(float64(k)/3) + rnd.Float64()*4, 8 + rnd.Float64()*5, 2 + rnd.Float64()*2, rnd.Float64() * 3, 4 + rnd.Float64()}, Missing: k == 11 || k > 18 && k < 23, Part: k == 29}
+		return message.Bar{Values: []float64{10 + 5*math.Sin(float64(k)/3) + rnd.Float64()*4, 8 + rnd.Float64()*5, 2 + rnd.Float64()*2, rnd.Float64() * 3, 4 + rnd.Float64()}, Missing: k == 11 || k > 18 && k < 23}
 	})
 	out["lines"] = lines
 	sum := lines

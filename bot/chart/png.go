@@ -23,7 +23,7 @@ import (
 // letters that the fonts have not ([ErrLetters]), more than [MaxBars] bars or values
 // that are no numbers; then it is told as text.
 func PNG(c message.Chart, opt Options) ([]byte, error) {
-	s, err := lay(c, opt)
+	s, err := lay(c, opt, false)
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,8 @@ type scene struct {
 	y      float64 // how far down it is laid out
 	margin float64
 	size   float64 // of the letters
+	spare  float64 // how much wider than ours a reader's letters may be
+	rise   float64 // height of a field to its width
 	shapes []shape
 	faces  [2]font.Face // regular and bold, of the size
 }
@@ -83,8 +85,13 @@ func face(bold bool, size float64) (font.Face, error) {
 // newScene begins a picture. Letters grow with it, but less: a picture that is shown
 // on a phone at a third of its size has to be read, and one that is as wide as the
 // phone has room for few.
-func newScene(w float64) (*scene, error) {
-	s := &scene{w: w, size: min(30, 9+w*0.0165), margin: min(28, 6+w*0.02)}
+//
+// A picture with forReader is shown in its reader's own letters and at its own size.
+func newScene(w float64, forReader bool) (*scene, error) {
+	s := &scene{w: w, size: min(30, 9+w*0.0165), margin: min(28, 6+w*0.02), spare: 1.04, rise: 0.4}
+	if forReader {
+		s.size, s.margin, s.spare, s.rise = 15, 8, 1.24, 0.34
+	}
 	if w < 560 {
 		s.size = 14
 	}
@@ -109,14 +116,13 @@ func (s *scene) close() {
 func (s *scene) line(scale float64) float64   { return s.size * scale * 1.3 }
 func (s *scene) ascent(scale float64) float64 { return s.size * scale * 0.98 }
 
-// wide is how much room a text takes, at scale 1. A reader's own font, which an SVG
-// is shown in, may be a little wider.
+// wide is how much room a text takes, at scale 1.
 func (s *scene) wide(text string, bold bool) float64 {
 	f := s.faces[0]
 	if bold {
 		f = s.faces[1]
 	}
-	return float64(font.MeasureString(f, text)) / 64 * 1.04
+	return float64(font.MeasureString(f, text)) / 64 * s.spare
 }
 
 // fit shortens a text to the room.

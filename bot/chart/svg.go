@@ -42,7 +42,7 @@ func Variables(isDark bool) string {
 // SVG draws a chart as a file of its own, which follows its reader's theme. It fails
 // where a chart has more than [MaxBars] bars or values that are no numbers.
 func SVG(c message.Chart, opt Options) ([]byte, error) {
-	s, err := lay(c, opt)
+	s, err := lay(c, opt, true)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func SVG(c message.Chart, opt Options) ([]byte, error) {
 // Inline draws a chart as an element of a page that has [Rules] and their variables
 // in its stylesheet. It is valid HTML, and safe whatever the chart's texts are.
 func Inline(c message.Chart, opt Options) (string, error) {
-	s, err := lay(c, opt)
+	s, err := lay(c, opt, true)
 	if err != nil {
 		return "", err
 	}

@@ -69,7 +69,7 @@ func (s *scene) time(c message.Chart) {
 	p.x0 = s.margin + scaleRoom + s.size*0.6
 	p.x1 = s.w - s.margin - nameRoom - s.size*1.1
 	p.y0 = s.y + s.size*0.5
-	p.y1 = p.y0 + max(s.w*0.4, s.size*11)
+	p.y1 = p.y0 + max(s.w*s.rise, s.size*11)
 
 	s.holes(c, p)
 	for v := 0.0; v <= p.top*1.0001; v += step {
@@ -94,33 +94,24 @@ func (s *scene) time(c message.Chart) {
 	s.stroke(edge, max(1, s.w/700), nil, point{p.x0, p.y1}, point{p.x1, p.y1})
 	s.dates(c, p)
 	s.names(ends, p)
-	s.y = p.y1 + s.size*1.9
+	s.y = p.y1 + s.size*1.6
 }
 
 // lines draws the lines themselves: none where a value is missing, dots where a
-// value stands alone, thin where the time is not whole.
+// value stands alone.
 func (s *scene) lines(c message.Chart, p plot) {
 	width := max(2, s.w/330)
 	for i := range slices.Backward(c.Series) { // the first series lies on top
 		dash := scaled(dashes[i%len(dashes)], s.w/700)
 		for _, run := range runs(c, i) {
-			var whole []point
+			var points []point
 			for k := run[0]; k < run[1]; k++ {
-				at := point{p.x(k), p.y(c.Bars[k].Values[i])}
-				if c.Bars[k].Part && k > run[0] {
-					s.stroke(lineInk(i), width*0.5, []float64{2, 4}, point{p.x(k - 1), p.y(c.Bars[k-1].Values[i])}, at)
-					if len(whole) > 1 {
-						s.stroke(lineInk(i), width, dash, whole...)
-					}
-					whole = []point{at}
-					continue
-				}
-				whole = append(whole, at)
+				points = append(points, point{p.x(k), p.y(c.Bars[k].Values[i])})
 			}
-			if len(whole) > 1 {
-				s.stroke(lineInk(i), width, dash, whole...)
+			if len(points) > 1 {
+				s.stroke(lineInk(i), width, dash, points...)
 			}
-			last := point{p.x(run[1] - 1), p.y(c.Bars[run[1]-1].Values[i])}
+			last := points[len(points)-1]
 			if run[1] == len(c.Bars) || run[1]-run[0] == 1 {
 				s.dot(last, width*1.6, lineInk(i))
 			}

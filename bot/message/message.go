@@ -120,7 +120,6 @@ type Bar struct {
 	// Low and High are the interval of each value; nil for values without one.
 	Low, High []float64
 	Missing   bool // there is no value here, which is not the same as zero: Note says why
-	Part      bool // of a time that is not over, or began earlier than we look
 	Note      string
 }
 

@@ -2,11 +2,68 @@ package web
 
 import (
 	"fmt"
+	"html/template"
 	"strconv"
 	"strings"
 
+	"seedcorn/bot"
+	"seedcorn/bot/chart"
 	"seedcorn/bot/message"
 )
+
+// A plotView is a chart over time: the picture for a wide page and for a narrow one,
+// of which the stylesheet shows one, and its numbers.
+type plotView struct {
+	message.Chart
+	Wide, Narrow template.HTML
+	Rows         []plotRow
+}
+
+type plotRow struct {
+	Label, Note string
+	Cells       []string
+}
+
+// Widths of the pictures, in pixels: of the page's column, and of a phone.
+const (
+	plotWide   = 960
+	plotNarrow = 330
+)
+
+func plotOf(c message.Chart) (plotView, error) {
+	v := plotView{Chart: c}
+	drawn := c
+	drawn.Title, drawn.Note = "", "" // they stand in the page
+	for _, x := range []struct {
+		at    *template.HTML
+		width int
+	}{{&v.Wide, plotWide}, {&v.Narrow, plotNarrow}} {
+		svg, err := chart.Inline(drawn, chart.Options{Width: x.width})
+		if err != nil {
+			return v, err
+		}
+		*x.at = template.HTML(svg)
+	}
+	for _, b := range c.Bars {
+		row := plotRow{Label: b.Label, Note: b.Note}
+		for i := range c.Series {
+			switch {
+			case b.Missing || i >= len(b.Values):
+				row.Cells = append(row.Cells, "–")
+			case c.Level.Name != "": // a ratio
+				cell := bot.Times(b.Values[i])
+				if i < len(b.Low) && i < len(b.High) {
+					cell += fmt.Sprintf(" (%s–%s)", bot.Times(b.Low[i]), bot.Times(b.High[i]))
+				}
+				row.Cells = append(row.Cells, cell)
+			default:
+				row.Cells = append(row.Cells, message.Number(b.Values[i]))
+			}
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return v, nil
+}
 
 // A chartView is a chart as one small picture for each bar. Lengths are shares of
 // the picture's width, so that a bar is as wide as the page lets it be while its

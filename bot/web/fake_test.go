@@ -135,10 +135,17 @@ func (d *desk) Compose(_ context.Context, title, text string, p digest.Period, h
 	return digest.Compose(digest.Plan{Title: title, Query: text, Period: p, Counting: how, Registry: "test", Sources: d.health}, works, now), err
 }
 
-func (d *desk) Balance(_ context.Context, text string, p digest.Period, how digest.Counting) (digest.Balance, error) {
+func (d *desk) Series(_ context.Context, q digest.Question, _ digest.Destination) (digest.Series, error) {
 	d.counted++
-	works, err := d.in(text, p)
-	return digest.Count(works, how), err
+	works, err := d.in(q.Query, q.Period)
+	c := digest.NewCounter(q)
+	for i := range works {
+		c.Add(&works[i])
+	}
+	s := c.Series()
+	s.Total.Registry = "of the test"
+	s.Sources, s.Coverage = bot.Coverage(d.health)
+	return s, err
 }
 
 func (d *desk) Health(context.Context) ([]digest.SourceHealth, error) { return d.health, d.broken }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -163,93 +162,4 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
-}
-
-// A balanceLine is one country of a count, with everything that one must know to
-// read it: a line that is copied out of the table still says how it was counted.
-type balanceLine struct {
-	Country feeds.Country      `json:"country"`
-	Name    string             `json:"name"`
-	Total   float64            `json:"total"`
-	Open    float64            `json:"open"`
-	Classes map[string]float64 `json:"classes"`
-	digest.Counting
-	Query    string `json:"query,omitempty"`
-	From     string `json:"from"`
-	To       string `json:"to"`
-	Works    int    `json:"works"`
-	Known    int    `json:"country_known"`
-	Unknown  int    `json:"country_unknown"`
-	Disputed int    `json:"disputed"`
-	Sources  int    `json:"sources"`
-	Registry string `json:"registry"`
-}
-
-func (s *site) balanceLines(r *http.Request) ([]balanceLine, *reply, error) {
-	t, b, bad, err := s.tallied(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	if bad != nil {
-		words := bad.Msg
-		if bad.Column > 0 {
-			words = fmt.Sprintf("query, column %d: %s\n\n%s", bad.Column, bad.Msg, bad.Caret)
-		}
-		return nil, faulty(words + "\n" + bad.Hint), nil
-	}
-	hs, err := s.health(r.Context())
-	if err != nil {
-		return nil, nil, err
-	}
-	sources := 0
-	for _, c := range s.coverage(hs) {
-		sources += c.Sources
-	}
-	var out []balanceLine
-	for _, row := range b.Rows {
-		l := balanceLine{
-			Country: row.Country, Name: s.Registry.CountryName(row.Country), Total: row.Total, Open: row.Open, Classes: map[string]float64{},
-			Counting: b.Counting, Query: t.Query, From: t.From.UTC().Format(time.DateOnly), To: t.To.UTC().Format(time.DateOnly),
-			Works: b.Works, Known: b.Known, Unknown: b.Unknown, Disputed: b.Disputed, Sources: sources, Registry: cmp.Or(b.Registry, s.Registry.Version()),
-		}
-		for _, c := range classes {
-			l.Classes[c.String()] = row.ByClass[c]
-		}
-		out = append(out, l)
-	}
-	return out, nil, nil
-}
-
-func (s *site) balanceCSV(r *http.Request) (reply, error) {
-	ls, bad, err := s.balanceLines(r)
-	if bad != nil || err != nil {
-		return deref(bad), err
-	}
-	head := []string{"country", "name", "total", "open"}
-	for _, c := range classes {
-		head = append(head, c.String())
-	}
-	rows := [][]string{append(head, "rule", "view", "companies_only", "query", "from", "to", "works", "country_known", "country_unknown", "disputed", "sources", "registry")}
-	number := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-	for _, l := range ls {
-		row := []string{string(l.Country), l.Name, number(l.Total), number(l.Open)}
-		for _, c := range classes {
-			row = append(row, number(l.Classes[c.String()]))
-		}
-		rows = append(rows, append(row,
-			string(l.Rule), string(l.View), strconv.FormatBool(l.Companies), cell(l.Query), l.From, l.To,
-			strconv.Itoa(l.Works), strconv.Itoa(l.Known), strconv.Itoa(l.Unknown), strconv.Itoa(l.Disputed), strconv.Itoa(l.Sources), l.Registry,
-		))
-	}
-	body, err := table(rows)
-	return reply{kind: kindCSV, body: body, save: "balance.csv"}, err
-}
-
-func (s *site) balanceJSONL(r *http.Request) (reply, error) {
-	ls, bad, err := s.balanceLines(r)
-	if bad != nil || err != nil {
-		return deref(bad), err
-	}
-	body, err := lines(ls)
-	return reply{kind: kindJSONL, body: body, save: "balance.jsonl"}, err
 }

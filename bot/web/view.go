@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"seedcorn/bot/chart"
 	"seedcorn/bot/message"
 	"seedcorn/digest"
 	"seedcorn/feeds"
@@ -25,7 +26,7 @@ var pageFiles embed.FS
 
 var (
 	//go:embed page/style.css
-	styleCSS []byte
+	pageCSS []byte
 	//go:embed page/icon.svg
 	iconSVG []byte
 )
@@ -92,6 +93,9 @@ func (s *site) page(name string, status int, v view) (reply, error) {
 }
 
 // pages are the templates, without what a site adds.
+// styleCSS is the stylesheet: the pages' own rules, and those of the pictures in them.
+var styleCSS = append(bytes.Clone(pageCSS), chart.Rules...)
+
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"style":    func() string { return "/style.css?v=" + hashOf(styleCSS) },
 	"icon":     func() string { return "/icon.svg?v=" + hashOf(iconSVG) },
@@ -198,7 +202,21 @@ func (w *blockWriter) SmallPrint(p message.SmallPrint)     { w.fill("small", p) 
 func (w *blockWriter) Rule(message.Rule)                   { w.fill("rule", nil) }
 func (w *blockWriter) Preformatted(p message.Preformatted) { w.fill("pre", p) }
 func (w *blockWriter) Story(s message.Story)               { w.fill("a story", w.site.story(s, w.dates[s.ID])) }
-func (w *blockWriter) Chart(c message.Chart)               { w.fill("a chart", chartOf(c)) }
+
+// Chart draws bars of elements that are as wide as the page, and what runs through
+// time as a picture.
+func (w *blockWriter) Chart(c message.Chart) {
+	if c.Kind == message.ChartBars {
+		w.fill("a chart", chartOf(c))
+		return
+	}
+	v, err := plotOf(c)
+	if err != nil {
+		w.err = cmp.Or(w.err, err)
+		return
+	}
+	w.fill("a plot", v)
+}
 
 // Actions are commands to type elsewhere. Those that only look something up are
 // links here.

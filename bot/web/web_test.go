@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,20 +15,22 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"seedcorn/bot/chart"
 )
 
 // paths are one of each page.
 var paths = []string{
 	"/", "/digests", "/digest/d000000000001", "/search", "/search?q=reasoning", "/search?q=reasoning&country=CN&openness=open-weights&since=1mo", "/search?q=zzzz", "/work/" + string(id(0)), "/work/" + string(id(7)), "/work/" + string(id(60)),
 	"/labs", "/labs?name=deep", "/labs?country=CN", "/lab/deepseek", "/lab/google-deepmind", "/country/FR", "/country/XX", "/licenses", "/license/MIT", "/license/LicenseRef-scancode-llama-3.1-license-2024",
-	"/balance", "/balance?rule=any&view=control&companies=yes&since=1mo&q=reasoning", "/sources", "/rules",
+	"/balance", "/balance?rule=any&view=control&companies=yes&since=1mo&q=reasoning", "/balance?series=weekly&over=EU&under=CN%2BHK&of=all", "/balance?series=none&selection=picked&until=1w", "/sources", "/rules",
 }
 
 // lostPaths are pages that say that something is wrong.
 var lostPaths = map[string]int{
 	"/search?q=country:": 400, "/search?q=lab:nobody": 400, "/search?q=a&country=Nowhereland": 400, "/search?q=%ff": 400, "/search?q=a&after=junk": 400, "/search?q=" + strings.Repeat("a", 9000): 400,
 	"/work/wnone": 404, "/work/w00": 404, "/digest/none": 404, "/lab/nobody": 404, "/labs?country=ZZ": 404, "/country/ZZ": 404, "/license/MOT": 404, "/nowhere": 404, "/work/": 404, "/work//x": 404, "//evil.example/": 404, "/a/../b": 404, "/work/%00": 404, "/style.css/x": 404,
-	"/balance?rule=most": 400, "/balance?view=x": 400, "/balance?since=never": 400, "/balance?companies=2": 400, "/balance?q=country:": 400,
+	"/balance?rule=most": 400, "/balance?view=x": 400, "/balance?since=never": 400, "/balance?companies=2": 400, "/balance?selection=useful": 400, "/balance?over=Atlantis": 400, "/balance?over=EU&under=FR": 400, "/balance?series=daily": 400, "/balance?since=30y": 400, "/balance?of=x": 400, "/balance?until=9y": 400, "/balance?q=country:": 400,
 	"/feed.atom?q=country:": 400, "/feed.json?limit=0": 400, "/works.csv?limit=9999": 400, "/works.jsonl?after=x": 400, "/balance.csv?q=lab:": 400, "/balance.jsonl?rule=x": 400,
 }
 
@@ -262,7 +265,7 @@ func TestCrawl(t *testing.T) {
 			}
 		}
 	}
-	for _, must := range []string{"/digest/d000000000000", "/work/" + string(id(5)), "/lab/mistral", "/country/CN", "/license/MIT", "/balance.csv?rule=share&since=3mo&view=home", "/sources.opml", "/feed.atom", "/rules"} {
+	for _, must := range []string{"/digest/d000000000000", "/work/" + string(id(5)), "/lab/mistral", "/country/CN", "/license/MIT", "/balance.csv?of=open&over=CN&rule=share&selection=all&series=cumulative&since=6mo&under=US&view=home", "/sources.opml", "/feed.atom", "/rules"} {
 		if !seen[must] {
 			t.Errorf("no link leads to %s", must)
 		}
@@ -527,5 +530,24 @@ func TestMemo(t *testing.T) {
 	}
 	if d.counted < 3*maxMemo {
 		t.Errorf("counted %d different things", d.counted)
+	}
+}
+
+// The pages and the pictures in them have one palette.
+func TestPalette(t *testing.T) {
+	sheet := regexp.MustCompile(`#([0-9a-f])([0-9a-f])([0-9a-f]);`).ReplaceAllString(string(pageCSS), "#$1$1$2$2$3$3;")
+	bright, night, ok := strings.Cut(sheet, "@media (prefers-color-scheme: dark)")
+	if !ok {
+		t.Fatal("the stylesheet has no dark side")
+	}
+	for _, part := range []struct {
+		name, css string
+		dark      bool
+	}{{"light", bright, false}, {"dark", night[:strings.Index(night, "\n}")], true}} {
+		for v := range strings.SplitSeq(chart.Variables(part.dark), "; ") {
+			if v = strings.TrimSuffix(v, ";") + ";"; !strings.Contains(part.css, v) {
+				t.Errorf("%s: the pictures have %s, the pages have not", part.name, v)
+			}
+		}
 	}
 }
