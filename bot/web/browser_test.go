@@ -155,11 +155,12 @@ const look = `(() => {
     if (!text || el.closest('title, .unseen, option')) continue;
     const st = getComputedStyle(el);
     let front, back;
-    if (el.namespaceURI.endsWith('svg')) { front = parse(st.fill); back = parse(getComputedStyle(el.previousElementSibling).fill); }
+    if (el.closest('.plot')) { front = parse(st.fill); back = paper(el.closest('figure')); }
+    else if (el.namespaceURI.endsWith('svg')) { front = parse(st.fill); back = parse(getComputedStyle(el.previousElementSibling).fill); }
     else { back = paper(el); front = over(parse(st.color), back); }
     if (ratio(front, back) < 4.5) faint.add(el.tagName + '.' + el.getAttribute('class') + ' ' + text.slice(0, 30) + ' ' + ratio(front, back).toFixed(2));
   }
-  for (const r of document.querySelectorAll('rect')) {
+  for (const r of document.querySelectorAll('.bars rect, .key rect')) {
     const st = getComputedStyle(r), back = paper(r.closest('li'));
     if (Math.max(ratio(parse(st.fill), back), ratio(parse(st.stroke), back)) < 3) faint.add('rect ' + r.getAttribute('class'));
   }
@@ -291,7 +292,7 @@ func TestWithoutScript(t *testing.T) {
 		chromedp.Navigate(base+"/balance"),
 		awaitNew(chromedp.Tasks{chromedp.SendKeys("#rule", "lead", chromedp.ByQuery), chromedp.Click("form.count button", chromedp.ByQuery)}),
 		chromedp.Location(&at),
-		chromedp.Text("caption", &text, chromedp.ByQuery),
+		chromedp.Text("caption#t", &text, chromedp.ByQuery),
 	)
 	if err != nil || !strings.Contains(at, "rule=lead") || !strings.Contains(text, "“lead”") {
 		t.Errorf("counting led to %s, %q: %v", at, text, err)
