@@ -419,6 +419,7 @@ func TestComplete(t *testing.T) {
 		}
 	}
 	// Nothing to offer is no answer for a person; the log has it.
+	k = newTalk() // one that has not read the newest works yet
 	k.desk.Err = errors.New("disk full")
 	for _, c := range []struct{ command, param string }{{"work", "work"}, {"unsubscribe", "subscription"}} {
 		k.log.Reset()

@@ -104,30 +104,46 @@ func orEverything(q string) string {
 	return q
 }
 
-// completeWork offers recent works whose words begin as typed.
+// completeWork offers works: the newest whose titles have words that begin as typed,
+// then others that have those words anywhere.
 func (r *Router) completeWork(ctx context.Context, typed string) []Choice {
-	// What a person is typing is no query yet: quotes and colons are only letters.
-	text := strings.TrimSpace(strings.Map(func(c rune) rune {
-		if strings.ContainsRune(`"():<>=*-,`, c) {
-			return ' '
-		}
-		return c
-	}, typed))
-	var q query.Query
-	if text != "" {
-		var err error
-		if q, err = r.desk.ParseQuery(ctx, text+"*"); err != nil {
-			return nil
-		}
-	}
-	works, _, err := r.desk.Search(ctx, q, maxChoices, "")
+	titles, err := r.recent.list(ctx, r.desk)
 	if err != nil {
 		r.log.Error("completing", "param", "work", "error", err)
 		return nil
 	}
 	var out []Choice
+	add := func(c Choice) bool {
+		if len(out) < maxChoices && !slices.ContainsFunc(out, func(have Choice) bool { return have.Value == c.Value }) {
+			out = append(out, c)
+		}
+		return len(out) < maxChoices
+	}
+	words := titleWords(typed)
+	for _, t := range titles {
+		if t.hasAll(words) && !add(t.choice) {
+			return out
+		}
+	}
+	if len(words) == 0 {
+		return out
+	}
+	// What a person is typing is no query yet: quotes and colons are only letters.
+	q, err := r.desk.ParseQuery(ctx, strings.Join(words, " ")+"*")
+	if err != nil {
+		return out
+	}
+	within, cancel := context.WithTimeout(ctx, restWithin)
+	defer cancel()
+	works, _, err := r.desk.Search(within, q, maxChoices, "")
+	if err != nil {
+		if within.Err() == nil {
+			r.log.Error("completing", "param", "work", "error", err)
+		}
+		return out
+	}
 	for _, w := range works {
-		out = append(out, Choice{Label: clip(w.Title, 100), Value: string(w.ID)})
+		add(Choice{Label: clip(w.Title, 100), Value: string(w.ID)})
 	}
 	return out
 }

@@ -76,6 +76,7 @@ type Router struct {
 	commands []Command
 	desk     Desk
 	log      *slog.Logger
+	recent   recent
 }
 
 // NewRouter returns a router over [Commands].
