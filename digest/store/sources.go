@@ -307,7 +307,7 @@ func saveHealth(ctx context.Context, t *tx, rows map[feeds.SourceID]*health) err
 	err := bulk(ctx, t, `INSERT INTO health (source, last_look, last_good, last_item, failures, trouble, words, next_look, gone_since, gone) VALUES`,
 		"($,$,$,$,$,$,$,$,$,$)", ` ON CONFLICT (source) DO UPDATE SET last_look = excluded.last_look, last_good = excluded.last_good,
 		last_item = excluded.last_item, failures = excluded.failures, trouble = excluded.trouble, words = excluded.words,
-		next_look = excluded.next_look, gone_since = excluded.gone_since, gone = excluded.gone`, list, func(h *health) []any {
+		next_look = excluded.next_look, gone_since = excluded.gone_since, gone = excluded.gone, taken = 0`, list, func(h *health) []any {
 			return []any{string(h.source), h.lastLook, h.lastGood, h.lastItem, h.failures, h.trouble, clean(h.words), h.nextLook, h.goneSince, bit(h.gone)}
 		})
 	if err != nil {

@@ -17,7 +17,7 @@
 //	[DB.Search], [DB.WorksIn]        works that match a query, newest first (search.go)
 //	[DB.Work], [DB.FindWork], …      one work and why it is as it is        (works.go)
 //	[DB.Tally]                       works as thin as counting needs them   (tally.go)
-//	[DB.DueSources], [DB.DueSubscriptions]  what the clock owes
+//	[DB.TakeSources], [DB.TakeSubscriptions]  what the clock owes, each once (rounds.go)
 //	[DB.Gate]                        one slow door for every process        (gate.go)
 //
 // The schema (schema/*.sql) is one text for both engines except for the indexes;
@@ -47,6 +47,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib" // also the driver "pgx"
+
+	"seedcorn/digest"
 )
 
 // A DB is an open database. Its methods may be called from several goroutines.
@@ -61,6 +63,8 @@ type DB struct {
 
 	stmts sync.Map // text -> *sql.Stmt on read
 	gates sync.Map // name -> chan struct{}: who of this process is next
+
+	outgoing func(context.Context, *sql.Tx, digest.Destination) error // see Outgoing
 }
 
 // An Option changes how a database is opened.

@@ -69,7 +69,7 @@ func (db *DB) PutSubscription(ctx context.Context, s digest.Subscription) error 
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 			ON CONFLICT (id) DO UPDATE SET destination = excluded.destination, query = excluded.query, cadence = excluded.cadence, zone = excluded.zone,
 				owner = excluded.owner, created = excluded.created, period_from = excluded.period_from, next_due = excluded.next_due,
-				paused_until = excluded.paused_until, last_result = excluded.last_result, asked = excluded.asked, publish = excluded.publish, owner_name = excluded.owner_name`,
+				paused_until = excluded.paused_until, last_result = excluded.last_result, asked = excluded.asked, publish = excluded.publish, owner_name = excluded.owner_name, taken = 0`,
 			string(s.ID), to, clean(s.Query), clean(s.Cadence), clean(s.Zone), clean(s.Owner), millis(s.Created),
 			millis(s.Cursor), millis(s.Next), millis(s.PausedUntil), clean(s.LastResult), asked, bit(s.Publish), clean(s.OwnerName))
 		return err
@@ -99,28 +99,45 @@ func (db *DB) DueSubscriptions(ctx context.Context, now time.Time) ([]digest.Sub
 	return db.subscriptions(ctx, "reading due subscriptions", "WHERE next_due <= $1 AND paused_until <= $1 ORDER BY next_due, id", millis(now))
 }
 
+const subscriptionColumns = "id, destination, query, cadence, zone, owner, created, period_from, next_due, paused_until, last_result, asked, publish, owner_name"
+
+func scanSubscription(r *sql.Rows) (s digest.Subscription, err error) {
+	var to, asked string
+	var created, from, next, paused int64
+	var publish int
+	if err := r.Scan(&s.ID, &to, &s.Query, &s.Cadence, &s.Zone, &s.Owner, &created, &from, &next, &paused, &s.LastResult, &asked, &publish, &s.OwnerName); err != nil {
+		return s, err
+	}
+	s.Created, s.Cursor, s.Next, s.PausedUntil = fromMillis(created), fromMillis(from), fromMillis(next), fromMillis(paused)
+	s.Publish = publish == 1
+	if err := json.Unmarshal([]byte(to), &s.Destination); err != nil {
+		return s, fmt.Errorf("destination of subscription %s: %w", s.ID, err)
+	}
+	if asked != "" {
+		if err := json.Unmarshal([]byte(asked), &s.Asked); err != nil {
+			return s, fmt.Errorf("where subscription %s was asked for: %w", s.ID, err)
+		}
+	}
+	return s, nil
+}
+
+// subscriptionsIn reads those subscriptions of ids that are due at now, in no order.
+func subscriptionsIn(ctx context.Context, q querier, ids []string, now time.Time) (out []digest.Subscription, err error) {
+	err = eachIn(ctx, q, "SELECT "+subscriptionColumns+" FROM subscriptions WHERE id IN (?)", ids, func(r *sql.Rows) error {
+		s, err := scanSubscription(r)
+		if !s.Next.After(now) && !s.PausedUntil.After(now) {
+			out = append(out, s)
+		}
+		return err
+	})
+	return out, err
+}
+
 func (db *DB) subscriptions(ctx context.Context, doing, which string, args ...any) (out []digest.Subscription, err error) {
-	err = each(ctx, db, `SELECT id, destination, query, cadence, zone, owner, created, period_from, next_due, paused_until, last_result, asked, publish, owner_name
-		FROM subscriptions `+which, args, func(r *sql.Rows) error {
-		var s digest.Subscription
-		var to, asked string
-		var created, from, next, paused int64
-		var publish int
-		if err := r.Scan(&s.ID, &to, &s.Query, &s.Cadence, &s.Zone, &s.Owner, &created, &from, &next, &paused, &s.LastResult, &asked, &publish, &s.OwnerName); err != nil {
-			return err
-		}
-		s.Created, s.Cursor, s.Next, s.PausedUntil = fromMillis(created), fromMillis(from), fromMillis(next), fromMillis(paused)
-		s.Publish = publish == 1
-		if err := json.Unmarshal([]byte(to), &s.Destination); err != nil {
-			return fmt.Errorf("destination of subscription %s: %w", s.ID, err)
-		}
-		if asked != "" {
-			if err := json.Unmarshal([]byte(asked), &s.Asked); err != nil {
-				return fmt.Errorf("where subscription %s was asked for: %w", s.ID, err)
-			}
-		}
+	err = each(ctx, db, "SELECT "+subscriptionColumns+" FROM subscriptions "+which, args, func(r *sql.Rows) error {
+		s, err := scanSubscription(r)
 		out = append(out, s)
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, explain(err))
@@ -136,7 +153,7 @@ func (db *DB) DeleteSubscription(ctx context.Context, id digest.SubscriptionID) 
 // Postpone sets when a subscription is due next and what came of the last attempt,
 // and leaves its cursor: the period is still owed. [ErrNotFound] if it has ended.
 func (db *DB) Postpone(ctx context.Context, id digest.SubscriptionID, next time.Time, result string) error {
-	return db.one(ctx, "postponing subscription "+string(id), "UPDATE subscriptions SET next_due = $2, last_result = $3 WHERE id = $1", string(id), millis(next), clean(result))
+	return db.one(ctx, "postponing subscription "+string(id), "UPDATE subscriptions SET next_due = $2, last_result = $3, taken = 0 WHERE id = $1", string(id), millis(next), clean(result))
 }
 
 // SaveDigest stores a composed digest, moves the subscription's cursor to the end of
@@ -159,7 +176,7 @@ func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.
 			return err
 		}
 		result := strconv.Itoa(d.Numbers.Works) + " works"
-		r, err := t.exec(ctx, "UPDATE subscriptions SET period_from = $3, next_due = $4, last_result = $5 WHERE id = $1 AND period_from = $2",
+		r, err := t.exec(ctx, "UPDATE subscriptions SET period_from = $3, next_due = $4, last_result = $5, taken = 0 WHERE id = $1 AND period_from = $2",
 			string(sub.ID), millis(sub.Cursor), millis(d.Period.To), millis(next), result)
 		if err != nil {
 			return err
@@ -178,7 +195,10 @@ func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.
 		if err := addTold(ctx, t, id, d); err != nil {
 			return err
 		}
-		return addDeliveries(ctx, t, id, sub, parts)
+		if err := addDeliveries(ctx, t, id, sub, parts); err != nil || len(parts) == 0 {
+			return err
+		}
+		return db.tell(ctx, t, sub.Destination)
 	})
 	if err != nil {
 		return "", err
