@@ -31,11 +31,16 @@ type Ledger interface {
 // meanwhile are merged into one digest that says so. A digest with nothing new
 // moves the cursor; when no source could be read the cursor stays, and it is tried
 // again later.
+//
+// Subscriptions that ask the same of the same period are told the same: their digest
+// is composed once, and rendered once for each platform.
 type Editions struct {
 	Ledger Ledger
-	// Compose words the digest of sub's query over period.
+	// Compose words the digest of sub's query over period. Of sub it may use the query
+	// and the zone, which all that share the digest have in common.
 	Compose func(ctx context.Context, sub digest.Subscription, period digest.Period, missed int) (digest.Digest, error)
 	// Render makes the messages of a digest, as the subscription's platform wants them.
+	// Of sub it may use the platform.
 	Render func(sub digest.Subscription, d digest.Digest) ([]digest.Part, error)
 }
 
@@ -50,60 +55,145 @@ func (e *Editions) Run(ctx context.Context, now time.Time) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("finding due digests: %w", err)
 	}
+	return e.Some(ctx, subs, now)
+}
+
+// Some is [Editions.Run] for subscriptions that are known to be due.
+func (e *Editions) Some(ctx context.Context, subs []digest.Subscription, now time.Time) (int, error) {
 	done := 0
 	var faults []error
-	for _, sub := range subs {
-		if ctx.Err() != nil {
-			return done, errors.Join(append(faults, ctx.Err())...)
-		}
-		said, err := e.one(ctx, sub, now)
-		if said {
-			done++
-		}
+	fault := func(sub digest.Subscription, err error) {
 		if err != nil {
 			faults = append(faults, fmt.Errorf("digest of subscription %s: %w", sub.ID, err))
+		}
+	}
+	// Those that share a digest, in the order in which the first of each is due.
+	var order []edition
+	sharing := map[edition][]owed{}
+	for _, sub := range subs {
+		ed, o, err := e.owes(ctx, sub, now)
+		if fault(sub, err); o.sub.ID == "" {
+			continue
+		}
+		if sharing[ed] == nil {
+			order = append(order, ed)
+		}
+		sharing[ed] = append(sharing[ed], o)
+	}
+	for _, ed := range order {
+		said := shared{}
+		for _, o := range sharing[ed] {
+			if ctx.Err() != nil {
+				return done, errors.Join(append(faults, ctx.Err())...)
+			}
+			ok, err := e.one(ctx, o, &said, now)
+			if ok {
+				done++
+			}
+			fault(o.sub, err)
 		}
 	}
 	return done, errors.Join(faults...)
 }
 
-func (e *Editions) one(ctx context.Context, sub digest.Subscription, now time.Time) (said bool, err error) {
-	// A subscription that cannot be served is tried again later, or it would be due at
-	// every ring; and its owner can read why.
-	later := func(why string, err error) (bool, error) {
-		return false, errors.Join(err, e.Ledger.Postpone(ctx, sub.ID, now.Add(blindRetry), why))
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			said, err = later("could not be composed", fmt.Errorf("composing panicked: %v", r))
-		}
-	}()
+// An edition is what subscriptions that share a digest have in common.
+type edition struct {
+	query, zone string
+	from, to    int64 // of the period
+	missed      int
+}
+
+// An owed is a subscription with the period it is owed and the time after it.
+type owed struct {
+	sub    digest.Subscription
+	period digest.Period
+	missed int
+	next   time.Time
+}
+
+// A shared is an edition as far as it is made.
+type shared struct {
+	made   bool
+	digest digest.Digest
+	err    error
+	parts  map[string][]digest.Part // by platform
+	faults map[string]error         // of rendering, by platform
+}
+
+// owes says what a subscription is owed. Its id is empty if that is nothing, or if it
+// cannot be said, which is noted.
+func (e *Editions) owes(ctx context.Context, sub digest.Subscription, now time.Time) (edition, owed, error) {
 	cadence, err := ParseCadence(sub.Cadence, sub.Zone)
 	if err != nil {
-		return later("its cadence cannot be read: "+err.Error(), err)
+		return edition{}, owed{}, e.later(ctx, sub, now, "its cadence cannot be read: "+err.Error(), err)
 	}
 	period, missed := Owed(sub, cadence, now)
 	next := cadence.Next(now)
 	if period.To.IsZero() {
 		// Due times were moved past the cursor by a change of cadence or zone.
-		return false, e.Ledger.Postpone(ctx, sub.ID, next, sub.LastResult)
+		return edition{}, owed{}, e.Ledger.Postpone(ctx, sub.ID, next, sub.LastResult)
 	}
-	d, err := e.Compose(ctx, sub, period, missed)
-	if err != nil {
-		return later("could not be composed: "+err.Error(), err)
+	return edition{sub.Query, sub.Zone, period.From.UnixNano(), period.To.UnixNano(), missed}, owed{sub, period, missed, next}, nil
+}
+
+// later notes why a subscription cannot be served: it is tried again later, or it would
+// be due at every ring; and its owner can read why.
+func (e *Editions) later(ctx context.Context, sub digest.Subscription, now time.Time, why string, err error) error {
+	return errors.Join(err, e.Ledger.Postpone(ctx, sub.ID, now.Add(blindRetry), why))
+}
+
+func (e *Editions) one(ctx context.Context, o owed, said *shared, now time.Time) (bool, error) {
+	if !said.made {
+		said.digest, said.err = e.compose(ctx, o)
+		if ctx.Err() != nil {
+			return false, ctx.Err() // not the digest's fault
+		}
+		said.made, said.parts, said.faults = true, map[string][]digest.Part{}, map[string]error{}
 	}
+	if said.err != nil {
+		return false, e.later(ctx, o.sub, now, "could not be composed: "+said.err.Error(), said.err)
+	}
+	d := said.digest
 	if d.Small.Looked == 0 && len(d.Sections) == 0 {
-		return later("no source could be read; trying again", nil)
+		return false, e.later(ctx, o.sub, now, "no source could be read; trying again", nil)
 	}
-	parts, err := e.Render(sub, d)
-	if err != nil {
-		return later("could not be rendered: "+err.Error(), err)
+	platform := o.sub.Destination.Platform
+	if _, ok := said.parts[platform]; !ok && said.faults[platform] == nil {
+		parts, err := e.render(o.sub, d)
+		if err != nil {
+			said.faults[platform] = err
+		} else {
+			said.parts[platform] = parts
+		}
 	}
-	_, err = e.Ledger.SaveDigest(ctx, sub, d, next, parts...)
+	if err := said.faults[platform]; err != nil {
+		return false, e.later(ctx, o.sub, now, "could not be rendered: "+err.Error(), err)
+	}
+	_, err := e.Ledger.SaveDigest(ctx, o.sub, d, o.next, said.parts[platform]...)
 	if errors.Is(err, digest.ErrSaid) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// compose and render are what others do for us. Who panics over one digest must not
+// keep the others.
+func (e *Editions) compose(ctx context.Context, o owed) (d digest.Digest, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("composing panicked: %v", r)
+		}
+	}()
+	return e.Compose(ctx, o.sub, o.period, o.missed)
+}
+
+func (e *Editions) render(sub digest.Subscription, d digest.Digest) (parts []digest.Part, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("rendering panicked: %v", r)
+		}
+	}()
+	return e.Render(sub, d)
 }
 
 // Owed returns the period that a subscription is owed at now: from its cursor to
