@@ -72,15 +72,6 @@ func (d desk) Decide(ctx context.Context, id int64, accept bool, by, why string)
 	return d.db.Decide(ctx, id, accept, by, why, d.now().UTC())
 }
 
-// amend edits the digests about which something was found out since, and tells people
-// about proposals.
-func (a *app) amend(ctx context.Context, w *world, platforms places) {
-	_, err := w.amendments(a, platforms).Run(ctx)
-	w.note(ctx, "amending", err)
-	_, err = w.notices(a, platforms).Run(ctx)
-	w.note(ctx, "telling about proposals", err)
-}
-
 // amendments ties the editing of posted digests to the store and the platforms that
 // can edit.
 func (w *world) amendments(a *app, platforms places) *jobs.Amendments {

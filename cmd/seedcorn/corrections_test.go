@@ -17,6 +17,7 @@ import (
 	"seedcorn/bot"
 	"seedcorn/cmd/seedcorn/internal/hostile"
 	"seedcorn/digest"
+	"seedcorn/digest/jobs"
 	"seedcorn/feeds"
 )
 
@@ -93,12 +94,24 @@ func newNewsroom(t *testing.T, more ...string) *newsroom {
 			t.Fatal(err)
 		}
 	}
-	n.a.compose(t.Context(), n.w, n.platforms)
-	n.a.deliver(t.Context(), n.w, n.platforms)
+	if _, err := n.w.editions(n.a, n.platforms).Run(t.Context(), n.a.now()); err != nil {
+		t.Fatal(err)
+	}
+	n.deliver()
 	if len(n.stand()) != 2 {
 		t.Fatalf("%d messages stand:\n%s", n.ledger.Len(), n.logs)
 	}
 	return n
+}
+
+// deliver posts what is due, and runs every errand.
+func (n *newsroom) deliver() {
+	n.Helper()
+	for _, x := range append([]jobs.Errand{{Name: "deliver", Run: n.w.deliveries(n.a, n.platforms).Run}}, n.w.errands(n.a, n.platforms)...) {
+		if _, err := x.Run(n.Context()); err != nil {
+			n.Errorf("%s: %v", x.Name, err)
+		}
+	}
 }
 
 // visit is what a source says of the model.
@@ -140,7 +153,7 @@ func (n *newsroom) stand() map[string]hostile.Message {
 // later lets time pass and what is due be done.
 func (n *newsroom) later(d time.Duration) {
 	n.now = n.now.Add(d)
-	n.a.deliver(n.Context(), n.w, n.platforms)
+	n.deliver()
 }
 
 // reads holds both messages to what they say and how often they were edited.

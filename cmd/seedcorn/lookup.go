@@ -18,10 +18,6 @@ import (
 	"seedcorn/feeds/hub"
 )
 
-// lookupsPerRound bounds the questions of one round of serve: at arXiv's three
-// seconds each they take about two minutes.
-const lookupsPerRound = 40
-
 // lookupWindow is how far back works are asked about: what a monthly digest may
 // still tell.
 const lookupWindow = 35 * 24 * time.Hour

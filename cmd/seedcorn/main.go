@@ -33,6 +33,7 @@ func main() {
 func run(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the first asks; a second one is not caught and ends the process
 	root := newRoot(in, out, errs)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

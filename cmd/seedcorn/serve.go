@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"seedcorn/bot/terminal"
 	"seedcorn/digest"
 	"seedcorn/digest/jobs"
+	"seedcorn/digest/store"
 	"seedcorn/feeds"
 )
 
@@ -33,25 +36,107 @@ func (a *app) terminal(parse func(string) (string, map[string]string, error)) *t
 }
 
 func (a *app) serveCommand() *cobra.Command {
-	return &cobra.Command{
+	var roles []string
+	c := &cobra.Command{
 		Use:   "serve",
 		Short: "run: pull every source when it is due, print every digest when it is due",
-		Long: `Run until interrupted. Every minute it looks into the database for what is due:
-sources to visit, questions to ask, digests to compose. What was due while it was
-down is caught up with; digests that were missed are merged into one. Without a chat
-configured each digest is written to the terminal.
+		Long: `Run until interrupted. Every few seconds it looks into the database for what is due:
+sources to visit, questions to ask, digests to compose, messages to post. What was due
+while it was down is caught up with; digests that were missed are merged into one.
+Without a chat configured each digest is written to the terminal.
 
 At ` + prefix + `LISTEN are the pages of the archive (for this machine only, unless
 ` + prefix + `WEB says otherwise), /healthz, which answers while the process runs, and
-/readyz, which answers while the database does, too.`,
-		Args: cobra.NoArgs,
+/readyz, which answers while the database does, too.
+
+Several processes may serve one database, with all roles or with some: each thing that
+is due is done by one of them, and what one that was killed had begun is done by the
+others within half a minute. The roles:
+
+` + rolesHelp() + `
+An interrupt lets what runs finish within ten seconds; a second one ends at once.`,
+		Example: "  seedcorn serve\n  seedcorn serve --role pull,enrich\n  seedcorn serve --role compose,deliver,bot,web,maintain",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.do(c.Context(), a.serve)
+			has, err := parseRoles(roles)
+			if err != nil {
+				return err
+			}
+			return a.do(c.Context(), func(ctx context.Context, w *world) error { return a.serve(ctx, w, has) })
 		},
 	}
+	c.Flags().StringSliceVar(&roles, "role", nil, "what this process does, separated by commas (default: everything)")
+	complete(c, "role", roleNames()...)
+	return c
 }
 
-func (a *app) serve(ctx context.Context, w *world) error {
+// The roles of a process that are not background work.
+const (
+	roleBot = "bot"
+	roleWeb = "web"
+)
+
+// allRoles are what a process may do, with a word on each.
+var allRoles = []struct{ name, about string }{
+	{string(jobs.RolePull), "visits sources"},
+	{string(jobs.RoleEnrich), "looks up what they did not say"},
+	{string(jobs.RoleCompose), "composes digests"},
+	{string(jobs.RoleDeliver), "posts them"},
+	{roleBot, "answers commands in chats"},
+	{roleWeb, "serves the pages of the archive"},
+	{string(jobs.RoleMaintain), "tidies up once a day; at least one process should have it"},
+}
+
+func roleNames() (names []string) {
+	for _, r := range allRoles {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+func rolesHelp() string {
+	var b strings.Builder
+	for _, r := range allRoles {
+		fmt.Fprintf(&b, "  %-9s %s\n", r.name, r.about)
+	}
+	return b.String()
+}
+
+// roleSet is what one process does.
+type roleSet map[string]bool
+
+func parseRoles(words []string) (roleSet, error) {
+	has := roleSet{}
+	for _, word := range words {
+		word = strings.ToLower(strings.TrimSpace(word))
+		if !slices.Contains(roleNames(), word) {
+			return nil, usagef("the roles are "+strings.Join(roleNames(), ", "), "no role %q", word)
+		}
+		has[word] = true
+	}
+	if len(words) == 0 {
+		for _, name := range roleNames() {
+			has[name] = true
+		}
+	}
+	return has, nil
+}
+
+// work is the background work among the roles.
+func (has roleSet) work() (roles []jobs.Role) {
+	for _, r := range jobs.Roles {
+		if has[string(r)] {
+			roles = append(roles, r)
+		}
+	}
+	return roles
+}
+
+func (has roleSet) String() string {
+	return strings.Join(slices.DeleteFunc(roleNames(), func(name string) bool { return !has[name] }), ",")
+}
+
+func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	if err := w.seed(ctx); err != nil {
 		return err
 	}
@@ -75,16 +160,23 @@ func (a *app) serve(ctx context.Context, w *world) error {
 	if s, ok := platforms[slack.Name].(*slack.Adapter); ok {
 		a.tidyWorkspaces(ctx, w, s)
 	}
-	var rung atomic.Int64 // Unix time of the last ring
-	mux := healthPage(w, &rung)
-	platforms.mount(mux, router)
-	if pages := a.pages(w, platforms); pages != nil {
-		mux.Handle("/", pages)
+	engine, err := a.engine(ctx, w, platforms, has)
+	if err != nil {
+		return err
+	}
+	mux := healthPage(w, engine.Rung)
+	if has[roleBot] {
+		platforms.mount(mux, router)
+	}
+	if has[roleWeb] {
+		if pages := a.pages(w, platforms); pages != nil {
+			mux.Handle("/", pages)
+		}
 	}
 	server := newServer(mux)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	w.log.Info("serving", "pages", "http://"+listener.Addr().String()+"/", "version", buildVersion())
+	w.log.Info("serving", "pages", "http://"+listener.Addr().String()+"/", "roles", has.String(), "process", engine.Process.ID, "version", buildVersion())
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -94,35 +186,81 @@ func (a *app) serve(ctx context.Context, w *world) error {
 			stop()
 		}
 	}()
-	talking := platforms.talk(ctx, w, router)
-	// Two bells, so that a digest never waits for a slow source or a long look-up.
-	// Only the first round is waited for, within reason: after a time down, what came out
-	// meanwhile belongs into the digest that is overdue.
-	gathering := make(chan error, 1)
-	var caughtUp atomic.Bool
-	began := a.now()
-	go func() {
-		gathering <- jobs.Bell{Every: "1m", Log: w.log}.Run(ctx, func(ctx context.Context) {
-			a.gather(ctx, w)
-			if caughtUp.CompareAndSwap(false, true) {
-				a.compose(ctx, w, platforms) // the other bell may ring meanwhile: what is said is fenced
-				a.deliver(ctx, w, platforms)
-			}
-		})
-	}()
-	err = jobs.Bell{Every: "20s", Log: w.log}.Run(ctx, func(ctx context.Context) {
-		rung.Store(a.now().Unix())
-		if caughtUp.Load() || a.now().Sub(began) > catchUpWithin {
-			a.compose(ctx, w, platforms)
-		}
-		a.deliver(ctx, w, platforms)
-	})
-	err = errors.Join(err, <-gathering)
+	talking := &sync.WaitGroup{}
+	if has[roleBot] {
+		talking = platforms.talk(ctx, w, router)
+	}
+	err = engine.Run(ctx)
 	talking.Wait()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	w.log.Info("stopping")
 	return errors.Join(err, server.Shutdown(grace))
+}
+
+// testBeat shortens how soon a process that was killed is missed, for tests that kill
+// hundreds of times.
+const testBeat = foreign + "BEAT"
+
+// engine ties the background work to the store, the collectors and the platforms.
+func (a *app) engine(ctx context.Context, w *world, platforms places, has roleSet) (*jobs.Engine, error) {
+	host, _ := os.Hostname() // for people
+	e := &jobs.Engine{
+		Base: w.jobs(), Agenda: w.db, Roles: has.work(), Now: a.now, Log: w.log,
+		Process: digest.Process{Roles: has.String(), Host: host, Version: buildVersion()},
+		Pull: func(ctx context.Context, sources []feeds.Source) (jobs.Round, error) {
+			return w.pullAll(ctx, sources, func(string) {})
+		},
+		Gated: slow, Errands: w.errands(a, platforms),
+		Editions: w.editions(a, platforms), Deliveries: w.deliveries(a, platforms),
+		Idle: func(ctx context.Context) {
+			w.note(ctx, "resting", w.db.Rest(ctx))
+			debug.FreeOSMemory() // a round takes many times what the wait for the next one needs
+		},
+	}
+	e.Chores = []jobs.Chore{{Name: "retention", Do: func(ctx context.Context, _ time.Time) error {
+		removed, err := w.retain(ctx, a)
+		w.log.Info("retention", "removed", removed)
+		return err
+	}}}
+	if w.cfg.Lookups {
+		e.Enrich = func(ctx context.Context, limit int) (int, error) { return w.lookUp(ctx, a.now(), limit, nil) }
+	}
+	if d, err := time.ParseDuration(os.Getenv(testBeat)); err == nil {
+		e.Beat, e.Missed = d, 5*d
+	}
+	if err := w.prepareJobs(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.Prepare(); err != nil {
+		return nil, err
+	}
+	w.db.Outgoing(e.Outgoing)
+	return e, nil
+}
+
+// errands are what is due besides messages and needs a platform.
+func (w *world) errands(a *app, platforms places) []jobs.Errand {
+	all := []jobs.Errand{{Name: "tell", Run: w.notices(a, platforms).Run}}
+	if p := w.publications(a, platforms); len(p.Publishers) > 0 {
+		all = append(all, jobs.Errand{Name: "publish", Run: p.Run})
+	}
+	if m := w.amendments(a, platforms); len(m.Menders) > 0 {
+		all = append(all, jobs.Errand{Name: "amend", Run: m.Run})
+	}
+	return all
+}
+
+// jobs is where jobs are kept: beside everything else.
+func (w *world) jobs() jobs.Base { return jobs.Base{Pool: w.db.Pool(), Engine: w.db.Engine()} }
+
+// prepareJobs makes the tables of jobs, which only serve and jobs need.
+func (w *world) prepareJobs(ctx context.Context) error {
+	err := w.db.Also(ctx, w.jobs().Migrate)
+	if errors.Is(err, jobs.ErrNewer) {
+		return hinted(err, storeHint(store.ErrNewer))
+	}
+	return err
 }
 
 // note logs a failure: the next ring finds what was left undone.
@@ -132,55 +270,19 @@ func (w *world) note(ctx context.Context, what string, err error) {
 	}
 }
 
-// gather visits the sources that are due and asks what they did not say.
-func (a *app) gather(ctx context.Context, w *world) {
-	sources, err := w.db.DueSources(ctx, a.now())
-	w.note(ctx, "finding due sources", err)
-	if len(sources) > 0 {
-		r, err := w.pullAll(ctx, sources, func(string) {})
-		w.note(ctx, "pulling", err)
-		w.log.Info("pulled", "sources", r.Sources, "unchanged", r.Unchanged, "failed", len(r.Failed), "items", r.Items, "works", r.Works, "changes", r.Changes)
-		for _, f := range r.Failed {
-			w.log.Warn("source not read", "source", f.Source.ID, "error", f.Err)
-		}
-	}
-	asked := 0
-	if w.cfg.Lookups && ctx.Err() == nil {
-		asked, err = w.lookUp(ctx, a.now(), lookupsPerRound, nil)
-		w.note(ctx, "looking up", err)
-		if asked > 0 {
-			w.log.Info("looked up", "questions", asked)
-		}
-	}
-	if len(sources)+asked > 0 {
-		w.note(ctx, "resting", w.db.Rest(ctx))
-		debug.FreeOSMemory() // a round takes many times what the wait for the next one needs
-	}
-}
-
-// catchUpWithin is how long the first digest after a start waits for the first round
-// of pulling.
-const catchUpWithin = 10 * time.Minute
-
-// compose composes the digests that are due and puts them into the outbox.
-func (a *app) compose(ctx context.Context, w *world, platforms places) {
-	_, err := w.editions(a, platforms).Run(ctx, a.now())
-	w.note(ctx, "composing", err)
-}
-
-// deliver posts what is in the outbox.
-func (a *app) deliver(ctx context.Context, w *world, platforms places) {
-	_, err := w.deliveries(a, platforms).Run(ctx)
-	w.note(ctx, "delivering", err)
-	_, err = w.publications(a, platforms).Run(ctx)
-	w.note(ctx, "publishing", err)
-	a.amend(ctx, w, platforms)
-}
-
 // editions ties composing to the store and the platforms.
 func (w *world) editions(a *app, platforms places) *jobs.Editions {
 	return &jobs.Editions{
 		Ledger: w.crashing.ledger(w.db),
+		// A channel that votes has a ranking of its own.
+		Apart: func(ctx context.Context, sub digest.Subscription) (string, error) {
+			votes, err := w.db.Votes(ctx, sub.Destination)
+			if err != nil || len(votes) == 0 {
+				return "", err
+			}
+			to := sub.Destination
+			return to.Platform + "/" + to.Workspace + "/" + to.Channel, nil
+		},
 		Compose: func(ctx context.Context, sub digest.Subscription, period digest.Period, missed int) (digest.Digest, error) {
 			d, err := w.composeFor(ctx, sub.Destination, titleOf(sub, period), sub.Query, period, digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}, a.now())
 			d.Merged = missed
@@ -192,10 +294,14 @@ func (w *world) editions(a *app, platforms places) *jobs.Editions {
 	}
 }
 
+// laneTurn is how long a lane is worked on without a look at anything else, such as
+// whether we are to stop.
+const laneTurn = 2 * time.Second
+
 // deliveries ties the outbox to the platforms.
 func (w *world) deliveries(a *app, platforms places) *jobs.Deliveries {
 	d := &jobs.Deliveries{
-		Outbox: w.crashing.outbox(w.db), Couriers: map[string]jobs.Courier{}, Now: a.now,
+		Outbox: w.crashing.outbox(w.db), Couriers: map[string]jobs.Courier{}, Now: a.now, Turn: laneTurn,
 		Note: func(d digest.Delivery, o digest.Outcome) {
 			w.log.Info("delivery", "delivery", d.ID, "digest", d.Digest, "subscription", d.Subscription, "platform", d.To.Platform, "part", d.Part, "attempt", d.Attempt, "state", o.State, "words", o.Words)
 		},
@@ -358,7 +464,7 @@ func orWord(s, otherwise string) string {
 }
 
 // healthPage answers probes and people.
-func healthPage(w *world, rung *atomic.Int64) *http.ServeMux {
+func healthPage(w *world, rung func() time.Time) *http.ServeMux {
 	mux := http.NewServeMux()
 	answer := func(rw http.ResponseWriter, status int, body map[string]any) {
 		rw.Header().Set("Content-Type", "application/json")
@@ -377,7 +483,7 @@ func healthPage(w *world, rung *atomic.Int64) *http.ServeMux {
 			answer(rw, http.StatusServiceUnavailable, map[string]any{"status": "the database does not answer"})
 			return
 		}
-		answer(rw, http.StatusOK, map[string]any{"status": "ok", "last_round": time.Unix(rung.Load(), 0).UTC()})
+		answer(rw, http.StatusOK, map[string]any{"status": "ok", "last_round": rung()})
 	})
 	return mux
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,7 +77,7 @@ func TestServePrintsWhatIsDueOnce(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- a.serve(ctx, w) }()
+		go func() { ended <- a.serve(ctx, w, everything(t)) }()
 		for deadline := time.Now().Add(90 * time.Second); !done() && time.Now().Before(deadline); {
 			select {
 			case err := <-ended:
@@ -123,14 +122,22 @@ func TestServePrintsWhatIsDueOnce(t *testing.T) {
 	}
 }
 
+func everything(t *testing.T) roleSet {
+	t.Helper()
+	has, err := parseRoles(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return has
+}
+
 func TestHealthPages(t *testing.T) {
 	a := &app{in: strings.NewReader(""), out: io.Discard, errs: io.Discard, now: time.Now}
 	w, err := a.openWith(t.Context(), demoConfig("http://127.0.0.1:1", filepath.Join(t.TempDir(), "health.db")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rung atomic.Int64
-	mux := healthPage(w, &rung)
+	mux := healthPage(w, time.Now)
 	get := func(path string) (int, map[string]any) {
 		rec := httptest.NewRecorder()
 		mux.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))

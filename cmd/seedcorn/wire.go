@@ -230,10 +230,33 @@ func (w *world) pullAll(ctx context.Context, sources []feeds.Source, step func(n
 	// Parsing makes garbage at a rate that lets the heap double between collections.
 	// Collecting twice as often costs a twelfth of the time and saves a seventh of the
 	// memory.
-	if os.Getenv("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(50))
-	}
+	defer thrift()()
 	return p.Pull(ctx, sources)
+}
+
+// thrifty counts the rounds that are running: what the first has set, the last takes back.
+var thrifty struct {
+	sync.Mutex
+	rounds, before int
+}
+
+func thrift() (done func()) {
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	t := &thrifty
+	t.Lock()
+	defer t.Unlock()
+	if t.rounds++; t.rounds == 1 {
+		t.before = debug.SetGCPercent(50)
+	}
+	return func() {
+		t.Lock()
+		defer t.Unlock()
+		if t.rounds--; t.rounds == 0 {
+			debug.SetGCPercent(t.before)
+		}
+	}
 }
 
 // names tells the query language what it must ask others about.

@@ -36,8 +36,11 @@ type Ledger interface {
 // is composed once, and rendered once for each platform.
 type Editions struct {
 	Ledger Ledger
-	// Compose words the digest of sub's query over period. Of sub it may use the query
-	// and the zone, which all that share the digest have in common.
+	// Apart says by what a digest for sub differs from one for others of the same query
+	// and zone: "" if by nothing. nil: none does.
+	Apart func(ctx context.Context, sub digest.Subscription) (string, error)
+	// Compose words the digest of sub's query over period. Of sub it may use the query,
+	// the zone, and what sets it apart, which all that share the digest have in common.
 	Compose func(ctx context.Context, sub digest.Subscription, period digest.Period, missed int) (digest.Digest, error)
 	// Render makes the messages of a digest, as the subscription's platform wants them.
 	// Of sub it may use the platform.
@@ -98,9 +101,9 @@ func (e *Editions) Some(ctx context.Context, subs []digest.Subscription, now tim
 
 // An edition is what subscriptions that share a digest have in common.
 type edition struct {
-	query, zone string
-	from, to    int64 // of the period
-	missed      int
+	query, zone, apart string
+	from, to           int64 // of the period
+	missed             int
 }
 
 // An owed is a subscription with the period it is owed and the time after it.
@@ -133,7 +136,13 @@ func (e *Editions) owes(ctx context.Context, sub digest.Subscription, now time.T
 		// Due times were moved past the cursor by a change of cadence or zone.
 		return edition{}, owed{}, e.Ledger.Postpone(ctx, sub.ID, next, sub.LastResult)
 	}
-	return edition{sub.Query, sub.Zone, period.From.UnixNano(), period.To.UnixNano(), missed}, owed{sub, period, missed, next}, nil
+	apart := ""
+	if e.Apart != nil {
+		if apart, err = e.Apart(ctx, sub); err != nil {
+			return edition{}, owed{}, err
+		}
+	}
+	return edition{sub.Query, sub.Zone, apart, period.From.UnixNano(), period.To.UnixNano(), missed}, owed{sub, period, missed, next}, nil
 }
 
 // later notes why a subscription cannot be served: it is tried again later, or it would

@@ -189,6 +189,49 @@ func TestEditions(t *testing.T) {
 	}
 }
 
+// Those that ask the same are told the same, composed once and rendered once for each
+// platform; whoever is set apart has a digest of its own.
+func TestEditionsShare(t *testing.T) {
+	sub := func(id digest.SubscriptionID, platform, query string) digest.Subscription {
+		s := weekly(id)
+		s.Destination.Platform, s.Query = platform, query
+		return s
+	}
+	late := sub("late", "a", "x")
+	late.Cursor = late.Cursor.AddDate(0, 0, -7)
+	abroad := sub("abroad", "a", "x")
+	abroad.Zone = "Europe/London" // the same hour in November, but other words for it
+	l := &ledger{subs: []digest.Subscription{
+		sub("s1", "a", "x"), sub("s2", "b", "x"), sub("s3", "a", "y"), sub("s4", "a", "x"), sub("s5", "b", "x"), late, abroad, sub("voter", "a", "x"),
+	}}
+	e := press(l)
+	compose, render := e.Compose, e.Render
+	var composed, rendered []string
+	e.Compose = func(ctx context.Context, s digest.Subscription, p digest.Period, missed int) (digest.Digest, error) {
+		composed = append(composed, string(s.ID))
+		return compose(ctx, s, p, missed)
+	}
+	e.Render = func(s digest.Subscription, d digest.Digest) ([]digest.Part, error) {
+		rendered = append(rendered, string(s.ID))
+		return render(s, d)
+	}
+	e.Apart = func(_ context.Context, s digest.Subscription) (string, error) {
+		if s.ID == "voter" {
+			return "its votes", nil
+		}
+		return "", nil
+	}
+	if done, err := e.Run(t.Context(), noon); done != 8 || err != nil {
+		t.Fatalf("%d done, %v; want 8", done, err)
+	}
+	if want := "s1 s3 late abroad voter"; strings.Join(composed, " ") != want {
+		t.Errorf("composed for %v, want for %s", composed, want)
+	}
+	if want := "s1 s2 s3 late abroad voter"; strings.Join(rendered, " ") != want {
+		t.Errorf("rendered for %v, want for %s", rendered, want)
+	}
+}
+
 // Somebody else was faster between reading what is due and saving it.
 func TestEditionsSaidBySomebodyElse(t *testing.T) {
 	l := &ledger{subs: []digest.Subscription{weekly("s1"), weekly("s2")}}

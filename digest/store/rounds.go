@@ -190,6 +190,19 @@ func (db *DB) DueSubscriptionsAmong(ctx context.Context, ids []digest.Subscripti
 	return out, nil
 }
 
+// Release gives back all sources and subscriptions that were taken: whoever had them is
+// no more.
+func (db *DB) Release(ctx context.Context) error {
+	return db.update(ctx, "giving back what was taken", func(t *tx) error {
+		for _, text := range []string{"UPDATE health SET taken = 0 WHERE taken > 0", "UPDATE subscriptions SET taken = 0 WHERE taken > 0"} {
+			if _, err := t.exec(ctx, text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Beat notes that a process is alive, and returns those that are known, with the
 // database's time.
 func (db *DB) Beat(ctx context.Context, p digest.Process) (all []digest.Process, now time.Time, err error) {
