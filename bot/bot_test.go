@@ -541,3 +541,44 @@ func TestDisputed(t *testing.T) {
 		}
 	}
 }
+
+// On a database that several workspaces share, the editors of one speak for that one
+// alone: what they correct waits, they see and decline what their own people proposed,
+// and nothing of what others did.
+func TestCorrectionsOfSeveralWorkspaces(t *testing.T) {
+	k := newTalk()
+	k.desk.Keeper = digest.Keeper{Names: []string{"test/keepers"}}
+	in := func(workspace, who, line string) string {
+		t.Helper()
+		inv := k.invocation(who + "> " + line)
+		inv.Place.Workspace = workspace
+		r := k.router.Handle(t.Context(), inv)
+		var b bytes.Buffer
+		if err := message.Text(&b, r.Document, message.TextOptions{Width: 200}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	for _, tt := range []struct {
+		workspace, who, line, want, not string
+	}{
+		{"w", "ada", "correct Gemma 3 field:country value:US because:x", "waits as number 1: tags are shared by several workspaces", "Ada set"},
+		{"w", "ada", "corrections", "#1", ""},
+		{"w", "ada", "corrections 1 decision:accept", "cannot accept", ""},
+		{"other", "ada", "corrections", "0 proposals", "#1"},
+		{"other", "ada", "corrections 1", "no proposal 1 here", "Gemma"},
+		{"other", "ada", "corrections 1 decision:decline because:mine", "no proposal 1 here", ""},
+		{"other", "ada", "work Gemma 3", "Google DeepMind [GB]", "PROPOSED"},
+		{"w", "ada", "work Gemma 3", "PROPOSED, FOR AN EDITOR", ""},
+		{"keepers", "ben", "corrections 1 decision:accept", "Only editors", ""},
+		{"keepers", "ada", "corrections", "#1", ""},
+		{"keepers", "ada", "corrections 1 decision:accept", "Google DeepMind [US]", ""},
+		{"w", "ben", "correct Gemma 3 field:license value:MIT because:x", "number 2", ""},
+		{"w", "ada", "corrections 2 decision:decline because:no", "Ada declined what Ben proposed", ""},
+		{"keepers", "ada", "correct Gemma 3 field:license value:MIT because:x", "Ada set license to MIT because x", ""},
+	} {
+		if got := in(tt.workspace, tt.who, tt.line); !strings.Contains(got, tt.want) || tt.not != "" && strings.Contains(got, tt.not) {
+			t.Errorf("%s in %s: %s: want %q and not %q in\n%s", tt.who, tt.workspace, tt.line, tt.want, tt.not, got)
+		}
+	}
+}

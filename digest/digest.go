@@ -14,6 +14,9 @@
 //	works + [Period]
 //	    [Compose] picks, sorts and words the [Digest]    (compose.go)
 //	    [Count] measures the [Balance] between countries (balance.go)
+//	corrections
+//	    [Keeper] says whose word holds for all at once    (correction.go)
+//	    [Amend] says what was said anew, with its errata
 //	subscriptions
 //	    [Subscription.Due] says which period is owed     (schedule.go)
 //

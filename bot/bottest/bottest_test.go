@@ -259,3 +259,53 @@ func TestDesk(t *testing.T) {
 		t.Errorf("a desk that fails stores: %v", err)
 	}
 }
+
+// A board is a platform that keeps what is posted, and edits it, or does wrong.
+type board struct {
+	plain
+	texts []string
+	edit  func(b *board, i int, text string) error // in place of what is right
+}
+
+func (b *board) Post(_ context.Context, _ digest.Destination, id bot.DeliveryID, part bot.Part, _ bot.Receipt) (bot.Receipt, error) {
+	b.texts = append(b.texts, string(part.Payload))
+	return bot.Receipt(id), nil
+}
+
+func (b *board) Find(_ context.Context, _ digest.Destination, id bot.DeliveryID, _ time.Time) (bot.Receipt, bool, error) {
+	return bot.Receipt(id), true, nil
+}
+
+func (b *board) Edit(_ context.Context, _ digest.Destination, id bot.DeliveryID, r bot.Receipt, part bot.Part) error {
+	if r != bot.Receipt(id) {
+		return &bot.PostError{Fate: bot.FateDead, Say: "no such message"}
+	}
+	if b.edit != nil {
+		return b.edit(b, 0, string(part.Payload))
+	}
+	b.texts[0] = string(part.Payload)
+	return nil
+}
+
+func TestEditingCatches(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		edit       func(b *board, i int, text string) error
+	}{
+		{name: "all in order"},
+		{"it posts", "another number of messages", func(b *board, _ int, text string) error { b.texts = append(b.texts, text); return nil }},
+		{"it edits another", "does not say WordBefore", func(b *board, _ int, text string) error { b.texts[1] = text; return nil }},
+		{"it adds below", "does not say WordAfter", func(b *board, _ int, text string) error { b.texts[0] += text; return nil }},
+		{"it does nothing", "does not say WordAfter", func(*board, int, string) error { return nil }},
+		{"it fails", "editing: no", func(*board, int, string) error { return errors.New("no") }},
+	} {
+		b := &board{plain: plain{name: "board"}, edit: tt.edit}
+		got := strings.Join(editing(t, Editable{Platform: b, Stand: func() []string { return b.texts }}), "\n")
+		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	if got := editing(t, Editable{Platform: plain{name: "plain"}}); len(got) != 1 {
+		t.Errorf("one that cannot edit: %q", got)
+	}
+}

@@ -121,8 +121,11 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	if strings.HasPrefix(string(out), `{"code":50008`) {
+	switch {
+	case strings.HasPrefix(string(out), `{"code":50008`):
 		w.WriteHeader(http.StatusBadRequest)
+	case strings.HasPrefix(string(out), `{"code":10008`):
+		w.WriteHeader(http.StatusNotFound)
 	}
 	_, _ = w.Write(out)
 }
@@ -247,6 +250,14 @@ func (f *fake) answer(method, path string, r *http.Request, body []byte) []byte 
 		m["id"], m["channel_id"], m["author"] = f.id(), parts[1], map[string]any{"id": botID}
 		f.messages[parts[1]] = append(f.messages[parts[1]], m)
 		return mustJSON(m)
+	case parts[0] == "channels" && parts[2] == "messages" && len(parts) == 4 && method == http.MethodPatch:
+		for _, m := range f.messages[parts[1]] {
+			if m["id"] == parts[3] {
+				_ = json.Unmarshal(body, &m)
+				return mustJSON(m)
+			}
+		}
+		return []byte(`{"code":10008,"message":"Unknown Message"}`)
 	case parts[0] == "channels" && parts[2] == "messages" && len(parts) == 4:
 		return mustJSON(map[string]any{"id": parts[3], "channel_id": parts[1]})
 	case parts[0] == "interactions":

@@ -276,7 +276,11 @@ func (a *Adapter) Edit(ctx context.Context, _ digest.Destination, id bot.Deliver
 	delete(body, "nonce")
 	delete(body, "enforce_nonce")
 	route := "/channels/" + channelID + "/messages/"
-	out, err := a.withFiles(ctx, call{method: http.MethodPatch, path: route + messageID, bucket: route, body: body, files: files}, body)
+	edit := call{method: http.MethodPatch, path: route + messageID, bucket: route, body: body, files: files}
+	out, err := a.withFiles(ctx, edit, body)
+	if e, _ := out.refusal(); err == nil && e.Code == codeArchived && a.reopen(ctx, channelID) {
+		out, err = a.withFiles(ctx, edit, body)
+	}
 	if err != nil {
 		return &bot.PostError{Fate: bot.FateDead, Say: "The message was kept in a form that cannot be read.", Err: err}
 	}

@@ -62,3 +62,15 @@ func shown(payload []byte) string {
 	}
 	return out.String()
 }
+
+func TestEditing(t *testing.T) {
+	f := newFake(t)
+	bottest.Editing(t, bottest.Editable{Platform: f.adapter(t, Options{}), To: here, Stand: func() (out []string) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, m := range f.messages[chanID] {
+			out = append(out, shown(mustJSON(m)))
+		}
+		return out
+	}})
+}

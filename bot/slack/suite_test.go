@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,4 +133,51 @@ func TestEveryButton(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestEditing(t *testing.T) {
+	f := newFake(t)
+	a, _ := newAdapter(t, f, nil)
+	// What stands is what was posted, with what was edited in its place.
+	stand := func() (ids []string, all map[string]call) {
+		all = map[string]call{}
+		f.mu.Lock()
+		calls := slices.Clone(f.calls)
+		f.mu.Unlock()
+		for i, c := range calls {
+			switch c.Method {
+			case "chat.postMessage":
+				id := fmt.Sprintf("1700000000.%06d", i+1)
+				ids, all[id] = append(ids, id), c
+			case "chat.update":
+				if _, ok := all[c.str("ts")]; ok {
+					all[c.str("ts")] = c
+				}
+			}
+		}
+		return ids, all
+	}
+	f.on("chat.update", func(c call) (*http.Response, error) {
+		if _, all := stand(); all[c.str("ts")].Method == "" {
+			return response(200, `{"ok":false,"error":"message_not_found"}`), nil
+		}
+		return response(200, fmt.Sprintf(`{"ok":true,"channel":%q,"ts":%q}`, c.str("channel"), c.str("ts"))), nil
+	})
+	f.on("conversations.history", func(call) (*http.Response, error) {
+		ids, all := stand()
+		var page []map[string]any
+		for _, id := range ids {
+			page = append(page, map[string]any{"ts": id, "metadata": all[id].Args["metadata"]})
+		}
+		b, err := json.Marshal(map[string]any{"ok": true, "messages": page})
+		return response(200, string(b)), err
+	})
+	bottest.Editing(t, bottest.Editable{Platform: a, To: channel, Stand: func() (out []string) {
+		ids, all := stand()
+		for _, id := range ids {
+			_, text := validMessage(all[id].Raw)
+			out = append(out, text)
+		}
+		return out
+	}})
 }

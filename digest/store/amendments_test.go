@@ -116,6 +116,14 @@ func TestCorrectionAmends(t *testing.T) {
 		if cs, err := db.Corrections(t.Context(), w.ID); err != nil || len(cs) != 1 {
 			t.Errorf("two clicks are %d corrections (%v)", len(cs), err)
 		}
+		// There and back is no second click.
+		back := licensed(t, db, "c", "MIT", feeds.OpenWeights)
+		for i, value := range []string{"FR", "DE", "FR"} {
+			correct(t, db, back, "country", value, "Ada", time.Duration(i)*time.Second)
+		}
+		if w, err := db.Work(t.Context(), back.ID); err != nil || fmt.Sprint(w.Countries) != "[FR]" {
+			t.Errorf("there and back is %v (%v)", w.Countries, err)
+		}
 		if as := toEdit(t, db, time.Hour+59*time.Second); len(as) != 0 {
 			t.Errorf("edited before others could come: %+v", as)
 		}
@@ -441,4 +449,35 @@ func TestProposals(t *testing.T) {
 			t.Errorf("%d proposals (%v)", len(all), err)
 		}
 	})
+}
+
+// What a correction costs when a thousand channels were told about its work; and what
+// it costs to write down which works a digest tells about.
+func BenchmarkCorrectTold(b *testing.B) {
+	for _, channels := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("channels=%d", channels), func(b *testing.B) {
+			db := sqlitePlace(b).open(b)
+			w := licensed(b, db, "a", "MIT", feeds.OpenWeights)
+			for i := range channels {
+				told(b, db, digest.SubscriptionID(fmt.Sprint("s", i)), 0, w)
+			}
+			for i := 0; b.Loop(); i++ {
+				correct(b, db, w, "country", []string{"FR", "DE"}[i%2], "Ada", time.Duration(i)*time.Minute)
+			}
+			if got, err := db.Amendments(b.Context()); err != nil || got[digest.AmendmentWaiting] != channels {
+				b.Errorf("to be edited: %v (%v)", got, err)
+			}
+		})
+	}
+}
+
+func BenchmarkSaveDigest(b *testing.B) {
+	db := sqlitePlace(b).open(b)
+	var works []digest.Work
+	for i := range 60 {
+		works = append(works, licensed(b, db, fmt.Sprint("m", i), "MIT", feeds.OpenWeights))
+	}
+	for i := 0; b.Loop(); i++ {
+		told(b, db, digest.SubscriptionID(fmt.Sprint("s", i)), 0, works...)
+	}
 }

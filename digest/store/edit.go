@@ -33,16 +33,16 @@ func (db *DB) correct(ctx context.Context, t *tx, c digest.Correction) error {
 	if err != nil {
 		return err
 	}
-	said := ""
+	var holds digest.Correction // the latest of the field
 	for _, x := range w.corrections {
-		if x.Field != c.Field {
-			continue
-		}
-		if said = x.Value; x.Value == c.Value && x.By == c.By && x.Because == c.Because && c.At.Sub(x.At) < saidTwice {
-			return nil // a click that came twice
+		if x.Field == c.Field && x.ID >= holds.ID {
+			holds = x
 		}
 	}
-	if c.Value == "" && said == "" {
+	switch {
+	case holds.ID > 0 && holds.Value == c.Value && holds.By == c.By && holds.Because == c.Because && c.At.Sub(holds.At) < saidTwice:
+		return nil // a click that came twice
+	case holds.Value == "" && c.Value == "":
 		return nil // there is nothing to take back
 	}
 	last, err := lastID(ctx, t, "corrections")
