@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"seedcorn/cmd/seedcorn/internal/cluster"
 	"seedcorn/cmd/seedcorn/internal/hostile"
 )
 
@@ -71,6 +73,27 @@ func TestCrash(t *testing.T) {
 				t.Error("hardly anything was posted: nothing was tested")
 			}
 		})
+	}
+}
+
+// PostgreSQL dies twice under the program, as in a crash and as by an operator, and
+// is back a moment later.
+func TestCrashOfTheDatabase(t *testing.T) {
+	o := short(t, "sqlite")
+	o.Database, o.Outages, o.Kills = "postgres", 2, 8
+	r, err := run(t.Context(), o, t.Logf)
+	if errors.Is(err, cluster.ErrNone) && os.Getenv("SEEDCORN_TEST_REQUIRE") != "1" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("\n%s", r)
+	for _, f := range r.Faults {
+		t.Error(f)
+	}
+	if r.Outages != 2 {
+		t.Errorf("the database died %d times", r.Outages)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"seedcorn/cmd/seedcorn/internal/cluster"
 	"seedcorn/cmd/seedcorn/internal/demosite"
 	"seedcorn/cmd/seedcorn/internal/hostile"
 	"seedcorn/cmd/seedcorn/internal/kill"
@@ -41,6 +42,7 @@ type options struct {
 	Verbose   bool
 	Steps     []string // to kill at; nil means all, and random times
 	Calm      bool     // the platforms have no faults
+	Outages   int      // how often the database dies, too; it is a cluster of our own then
 }
 
 // Tokens that must never be in a log.
@@ -90,6 +92,12 @@ type harness struct {
 	total  int
 	faults []string
 	starts map[digest.SubscriptionID]time.Time // cursor of each subscription when it was made
+
+	cluster *cluster.Cluster // nil unless it is ours
+	outages int
+	outage  time.Time // the end of the latest; zero: there was none
+	down    bool
+	gaveUp  int // processes that ended by themselves since there was no database
 }
 
 // run runs the harness. The error is for what keeps it from judging.
@@ -200,6 +208,16 @@ func (h *harness) prepare(ctx context.Context) (stop func(), err error) {
 // database makes one, and a way to ask it directly.
 func (h *harness) database(ctx context.Context) (undo func(), err error) {
 	undo = func() {}
+	if h.Outages > 0 {
+		if h.Database != "postgres" {
+			return undo, errors.New("--outages: they are PostgreSQL's")
+		}
+		if h.cluster, err = cluster.Start(ctx); err != nil {
+			return undo, err
+		}
+		undo, h.Postgres = h.cluster.Stop, h.cluster.URL
+	}
+	stop := undo
 	switch h.Database {
 	case "sqlite":
 		path := filepath.Join(h.dir, "crash.db")
@@ -231,6 +249,7 @@ func (h *harness) database(ctx context.Context) (undo func(), err error) {
 				_, _ = h.sql.Exec("DROP SCHEMA " + name + " CASCADE") // it is a test's, and may stay
 			}
 			h.sql.Close()
+			stop()
 		}, nil
 	}
 	return undo, fmt.Errorf("--database: %q is neither sqlite nor postgres", h.Database)
@@ -330,8 +349,55 @@ func (h *harness) storm(ctx context.Context) error {
 			}
 		})
 	}
+	all.Go(func() { h.fail(ctx) })
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// fail takes the database down now and then, as a crash does and as an operator does
+// by turns, for up to two seconds.
+func (h *harness) fail(ctx context.Context) {
+	for i := range h.Outages {
+		for {
+			h.mu.Lock()
+			soon, over := h.total*(h.Outages+1) >= (i+1)*h.Kills, h.total >= h.Kills
+			pause := time.Duration(h.rng.Int64N(int64(2 * time.Second)))
+			h.mu.Unlock()
+			if over || ctx.Err() != nil {
+				return
+			}
+			if soon {
+				h.mu.Lock()
+				h.down = true
+				h.mu.Unlock()
+				how := []syscall.Signal{syscall.SIGQUIT, syscall.SIGINT}[i%2]
+				err := h.cluster.Down(how)
+				time.Sleep(pause)
+				if err = errors.Join(err, h.cluster.Up(ctx)); err != nil {
+					h.fault("taking the database down (%s) and up: %v", how, err)
+					return
+				}
+				h.mu.Lock()
+				h.down, h.outage = false, time.Now()
+				h.outages++
+				h.mu.Unlock()
+				break
+			}
+			time.Sleep(50 * time.Millisecond) // other processes: there is nothing to wait on
+		}
+	}
+}
+
+// patiently does something with a database that may be down for a moment.
+func (h *harness) patiently(ctx context.Context, f func() error) error {
+	var err error
+	for range 300 {
+		if err = f(); err == nil || ctx.Err() != nil || h.cluster == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
 }
 
 // slot starts and kills one process after another.
@@ -347,6 +413,7 @@ func (h *harness) slot(ctx context.Context, slot int) error {
 		if err := h.feed(ctx, 3); err != nil {
 			return err
 		}
+		began := time.Now()
 		p, err := h.start(ctx, slot, plan)
 		if err != nil {
 			return err
@@ -365,6 +432,9 @@ func (h *harness) slot(ctx context.Context, slot int) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if !p.killed() && h.without(began) {
+			continue // whoever watches over the program starts it again
+		}
 		if !p.killed() {
 			return fmt.Errorf("the program ended by itself: %w\n%s", p.err, h.tail(slot))
 		}
@@ -377,6 +447,18 @@ func (h *harness) slot(ctx context.Context, slot int) error {
 			h.say("kill %d of %d: process %d, %s (%s); %d messages stand", n, h.Kills, slot, step, plan, h.slack.Ledger.Len())
 		}
 	}
+}
+
+// without reports whether there was no database at some time since began, and counts
+// who gave up over it.
+func (h *harness) without(began time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.down || h.outage.After(began) {
+		h.gaveUp++
+		return true
+	}
+	return false
 }
 
 // next chooses how the next process dies. The harness is locked.
@@ -466,7 +548,7 @@ func (h *harness) subscribe(ctx context.Context, s digest.Subscription) error {
 	h.mu.Lock()
 	h.starts[s.ID] = s.Cursor
 	h.mu.Unlock()
-	return h.db.PutSubscription(ctx, s)
+	return h.patiently(ctx, func() error { return h.db.PutSubscription(ctx, s) })
 }
 
 // calm lets the platforms be well and the program finish, and ends it as an operator

@@ -43,6 +43,7 @@ func main() {
 	flag.IntVar(&o.Processes, "processes", 0, "how many run at once (default: 1 on SQLite, 3 on PostgreSQL)")
 	flag.StringVar(&o.Roles, "roles", "", "roles of the processes, such as all/pull,compose/deliver,bot; the list is gone through again and again")
 	flag.StringVar(&o.Break, "break", "", "forget or lose: have the platforms break their promises, which must be noticed")
+	flag.IntVar(&o.Outages, "outages", 0, "how often PostgreSQL dies meanwhile; it is one of our own then, made from an installed PostgreSQL")
 	flag.StringVar(&o.Binary, "binary", "", "a seedcorn that is built already")
 	flag.DurationVar(&o.Stale, "stale", 4*time.Second, "after how long a silent worker counts as dead (in life two minutes)")
 	flag.StringVar(&o.Keep, "keep", "", "a folder for the database and the logs, which stay there")

@@ -29,6 +29,8 @@ type report struct {
 	Subscriptions int
 	Digests       int
 	Parts         int // the most parts of a digest
+	Outages       int // of the database
+	GaveUp        int // starts that found none
 	Faults        []string
 }
 
@@ -52,6 +54,9 @@ func (r report) String() string {
 	line("digests", "%d for %d subscriptions, of up to %d parts", r.Digests, r.Subscriptions, r.Parts)
 	line("messages", "decided %d, posted %d, lost %d, doubled %d, resent %d (of which seen again, and marked, %d), refused for ever %d",
 		r.Verdict.Decided, r.Verdict.Posted, len(r.Verdict.Lost), len(r.Verdict.Doubled), r.Verdict.Resent, r.SeenTwice, r.Dead)
+	if r.Outages > 0 {
+		line("database", "died %d times; %d starts gave up meanwhile", r.Outages, r.GaveUp)
+	}
 	line("wall time", "%s", r.Total.Round(time.Second))
 	if len(r.Faults) == 0 {
 		line("verdict", "all is well")
@@ -80,7 +85,7 @@ func counts(m map[string]int) string {
 func (h *harness) judge(ctx context.Context, stormed time.Duration) (report, error) {
 	r := report{
 		Setup: fmt.Sprintf("%s, %d processes, stale after %s, seed %d", h.Database, h.Processes, h.Stale, h.Seed),
-		Kills: h.kills, Storm: stormed, Slack: h.slack.Counts(), Discord: h.discord.Counts(),
+		Kills: h.kills, Storm: stormed, Outages: h.outages, GaveUp: h.gaveUp, Slack: h.slack.Counts(), Discord: h.discord.Counts(),
 	}
 	if h.Break != "" {
 		r.Setup += ", broken on purpose: " + h.Break
