@@ -455,3 +455,15 @@ func evidence(es []feeds.Evidence) message.List {
 	}
 	return l
 }
+
+// Paused tells the owner of a subscription that it was paused, and why.
+func Paused(sub digest.Subscription, because string) message.Document {
+	what := "Your digest of everything"
+	if sub.Query != "" {
+		what = "Your digest of " + clip(sub.Query, 200)
+	}
+	return message.Document{Summary: what + " is paused", Blocks: []message.Block{
+		message.Paragraph{Text: message.Plain(what + " could not be posted and is paused. " + because)},
+		message.SmallPrint{Items: []message.Line{message.Plain("Resume it in its channel once that is mended: resume " + string(sub.ID) + ". You are told once for each cause.")}},
+	}}
+}

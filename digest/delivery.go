@@ -120,6 +120,13 @@ type Settlement struct {
 	Outcome
 }
 
+// A Refusal is why a subscription was paused: what its platform refused for ever.
+type Refusal struct {
+	Subscription Subscription
+	Because      string // for the owner
+	At           time.Time
+}
+
 // Resend marks a payload that is posted although an earlier attempt may have
 // succeeded, on a platform that cannot be asked: readers are told.
 const Resend = "(resent)"

@@ -42,7 +42,7 @@ func failedPost(err error) error {
 	var e *bot.PostError
 	if errors.As(err, &e) {
 		state := map[bot.Fate]digest.DeliveryState{bot.FateRetry: digest.Pending, bot.FateUnsure: digest.Unsure, bot.FateDead: digest.Dead}[e.Fate]
-		return &jobs.PostError{State: state, After: e.After, Say: e.Say, Err: e.Err}
+		return &jobs.PostError{State: state, After: e.After, Scope: e.Scope, Say: e.Say, Err: e.Err}
 	}
 	return err
 }

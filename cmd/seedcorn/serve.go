@@ -306,10 +306,30 @@ func (w *world) deliveries(a *app, platforms places) *jobs.Deliveries {
 			w.log.Info("delivery", "delivery", d.ID, "digest", d.Digest, "subscription", d.Subscription, "platform", d.To.Platform, "part", d.Part, "attempt", d.Attempt, "state", o.State, "words", o.Words)
 		},
 	}
+	d.Refusals = &jobs.Refusals{
+		Register: w.db, Now: a.now, Word: platforms.refused,
+		Note: func(f digest.Refusal, told bool, err error) {
+			w.log.Warn("subscription paused", "subscription", f.Subscription.ID, "platform", f.Subscription.Destination.Platform, "because", f.Because, "owner_told", told, "error", err)
+		},
+	}
 	for name, p := range platforms {
 		d.Couriers[name] = w.crashing.courier(courier{p})
 	}
 	return d
+}
+
+// refused words what a subscription's owner is told when it was paused: directly, on
+// the same platform. There is no way where the platform has none, nobody owns it, or it
+// is the direct messages themselves that are refused.
+func (p places) refused(f digest.Refusal) (to digest.Destination, parts []digest.Part, err error) {
+	sub := f.Subscription
+	c, ok := p[sub.Destination.Platform].(bot.Correspondent)
+	if !ok || sub.Owner == "" || sub.Destination.Direct {
+		return to, nil, nil
+	}
+	to = c.Direct(sub.Destination.Workspace, sub.Owner)
+	parts, err = p.render(to, bot.Paused(sub, f.Because))
+	return to, parts, err
 }
 
 // A courier is a platform as delivering sees it.
@@ -324,17 +344,7 @@ func (c courier) Pace() digest.Pace {
 
 func (c courier) Post(ctx context.Context, d digest.Delivery) (string, error) {
 	receipt, err := c.platform.Post(ctx, d.To, bot.DeliveryID(d.ID), bot.Part{Payload: d.Payload, Summary: d.Summary}, bot.Receipt(d.First))
-	return string(receipt), postError(err)
-}
-
-// postError is a platform's error as delivering sees it.
-func postError(err error) error {
-	var e *bot.PostError
-	if !errors.As(err, &e) {
-		return err
-	}
-	state := map[bot.Fate]digest.DeliveryState{bot.FateRetry: digest.Pending, bot.FateUnsure: digest.Unsure, bot.FateDead: digest.Dead}[e.Fate]
-	return &jobs.PostError{State: state, After: e.After, Scope: e.Scope, Say: e.Say, Err: e.Err}
+	return string(receipt), failedPost(err)
 }
 
 func (c courier) Find(ctx context.Context, d digest.Delivery) (string, bool, error) {
@@ -342,7 +352,7 @@ func (c courier) Find(ctx context.Context, d digest.Delivery) (string, bool, err
 	if errors.Is(err, bot.ErrCannotLook) {
 		return "", false, jobs.ErrCannotLook
 	}
-	return string(receipt), ok, postError(err)
+	return string(receipt), ok, failedPost(err)
 }
 
 // titleOf names a digest by what its reader would call the period.

@@ -93,6 +93,7 @@ type Deliveries struct {
 	Turn     time.Duration      // how long a lane is worked on before others have a turn; 0: until it is done
 	Now      func() time.Time
 	Note     func(d digest.Delivery, o digest.Outcome) // may be nil
+	Refusals *Refusals                                 // tells owners of what was refused for ever; may be nil
 
 	holds sync.Map // digest.Lane -> time.Time: what this process knows of holds, without asking
 	doors sync.Map // platform -> *door
@@ -211,6 +212,11 @@ type result struct {
 }
 
 func (p *Deliveries) drain(ctx context.Context, lane digest.Lane, turn time.Duration) (sent int, next time.Time, err error) {
+	if p.Refusals != nil { // whoever was to tell may have died over it
+		if _, err := p.Refusals.Run(ctx); err != nil {
+			return 0, time.Time{}, fmt.Errorf("telling owners: %w", err)
+		}
+	}
 	var pace digest.Pace
 	if c := p.Couriers[lane.Platform]; c != nil {
 		pace = c.Pace()
@@ -445,15 +451,24 @@ func (p *Deliveries) settle(ctx context.Context, results []result) (sent int, er
 	if fault := p.Outbox.Settle(ctx, all...); fault != nil {
 		return 0, errors.Join(err, fmt.Errorf("settling deliveries: %w", fault))
 	}
+	refused := false
 	for _, r := range results {
 		if r.err != nil {
 			continue
 		}
-		if r.outcome.State == digest.Sent {
+		switch r.outcome.State {
+		case digest.Sent:
 			sent++
+		case digest.Dead:
+			refused = true
 		}
 		if p.Note != nil {
 			p.Note(r.delivery, r.outcome)
+		}
+	}
+	if refused && p.Refusals != nil {
+		if _, fault := p.Refusals.Run(ctx); fault != nil {
+			err = errors.Join(err, fmt.Errorf("telling owners: %w", fault))
 		}
 	}
 	return sent, err

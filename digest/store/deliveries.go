@@ -55,7 +55,7 @@ func addDelivery(ctx context.Context, t *tx, id digest.DeliveryID, of digest.Dig
 		return err
 	}
 	_, err = t.exec(ctx, "INSERT INTO deliveries ("+deliveryColumns+") VALUES ($1, NULLIF($2, ''), $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', 0, 0, 0, '', '', 0)",
-		string(id), string(of), string(sub), where, to.Platform, to.Workspace, to.Channel, part, bit(part > 0), named, clean(p.Summary))
+		string(id), string(of), string(sub), where, to.Platform, to.Workspace, to.Channel, part, bit(part > 0 && of != ""), named, clean(p.Summary))
 	return err
 }
 
@@ -194,7 +194,7 @@ func (db *DB) Again(ctx context.Context, id digest.DeliveryID, attempt int) (ok 
 // Settle stores outcomes of attempts. One whose delivery has been claimed again since,
 // or is settled, changes nothing. A part that is sent lets the next one go. A part that
 // is dead takes the later parts of its digest with it, since they would stand below
-// nothing, and pauses the subscription, and its owner is to be told: see [DB.Notices].
+// nothing, and pauses the subscription, and its owner is to be told: see [DB.Refusals].
 func (db *DB) Settle(ctx context.Context, settled ...digest.Settlement) error {
 	if len(settled) == 0 {
 		return nil
@@ -258,6 +258,57 @@ func silence(ctx context.Context, t *tx, id digest.SubscriptionID, because strin
 	_, err = t.exec(ctx, "INSERT INTO notices (subscription, cause, at, told) VALUES ($1, $2, $3, 0) ON CONFLICT (subscription, cause) DO NOTHING",
 		string(id), because, millis(time.Now()))
 	return err
+}
+
+// Refusals returns refusals of which the owners have not been told, oldest first.
+func (db *DB) Refusals(ctx context.Context, limit int) ([]digest.Refusal, error) {
+	var found []digest.Refusal
+	err := each(ctx, db, `SELECT subscription, cause, at FROM notices WHERE told = 0 AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = subscription)
+		ORDER BY at, subscription LIMIT $1`, []any{limit}, func(r *sql.Rows) error {
+		var f digest.Refusal
+		var at int64
+		err := r.Scan(&f.Subscription.ID, &f.Because, &at)
+		f.At = fromMillis(at)
+		found = append(found, f)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading refusals: %w", explain(err))
+	}
+	var out []digest.Refusal
+	for _, f := range found {
+		switch f.Subscription, err = db.Subscription(ctx, f.Subscription.ID); {
+		case errors.Is(err, ErrNotFound): // it has just ended
+		case err != nil:
+			return nil, err
+		default:
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// Told notes that the owner of a subscription is told of a refusal, and puts the
+// messages into the outbox, in one transaction: whoever comes second does nothing. With
+// no messages it notes that the owner cannot be told.
+func (db *DB) Told(ctx context.Context, f digest.Refusal, now time.Time, to digest.Destination, parts ...digest.Part) error {
+	return db.update(ctx, "telling the owner of subscription "+string(f.Subscription.ID), func(t *tx) error {
+		r, err := t.exec(ctx, "UPDATE notices SET told = $3 WHERE subscription = $1 AND cause = $2 AND told = 0", string(f.Subscription.ID), f.Because, millis(now))
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		// The same cause may come again after something has arrived: a name of its own.
+		name := digest.DigestID(fmt.Sprintf("%s\x00%s\x00%d", f.Subscription.ID, f.Because, millis(f.At)))
+		for k, p := range parts {
+			if err := addDelivery(ctx, t, digest.NewDeliveryID(name, k), "", f.Subscription.ID, to, k, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // forever is a pause without an end.

@@ -249,8 +249,9 @@ func (db *DB) Hold(ctx context.Context, to digest.Destination, scope digest.Scop
 	})
 }
 
-// Sweep removes what deliveries have left behind: payloads that none has any more, and
-// paces that say nothing since before. It returns how many rows it removed.
+// Sweep removes what deliveries have left behind: payloads that none has any more,
+// notices to owners whose subscriptions have ended, and paces that say nothing since
+// before. It returns how many rows it removed.
 func (db *DB) Sweep(ctx context.Context, before time.Time) (n int, err error) {
 	err = db.update(ctx, "sweeping up after deliveries", func(t *tx) error {
 		for _, d := range []struct {
@@ -258,6 +259,7 @@ func (db *DB) Sweep(ctx context.Context, before time.Time) (n int, err error) {
 			args []any
 		}{
 			{"DELETE FROM payloads WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.payload = payloads.id)", nil},
+			{"DELETE FROM notices WHERE NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = subscription)", nil},
 			{"DELETE FROM paces WHERE next_at < $1 AND held_until < $1", []any{before.UnixMicro()}},
 		} {
 			r, err := t.exec(ctx, d.text, d.args...)
