@@ -2,12 +2,15 @@ package store
 
 import (
 	"fmt"
+	"io/fs"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
 
 	"seedcorn/digest"
 )
@@ -337,6 +340,63 @@ func TestCancelTakesLaterParts(t *testing.T) {
 		}
 		if sub, err := db.Subscription(t.Context(), "s1"); err != nil || !sub.PausedUntil.IsZero() {
 			t.Errorf("a person's word paused the subscription: %+v, %v", sub, err)
+		}
+	})
+}
+
+// What was on its way when the schema changed goes on: each delivery in its lane, with
+// its bytes, the later parts behind the first.
+func TestDeliveriesGetLanes(t *testing.T) {
+	onBoth(t, func(t *testing.T, p place) {
+		ctx := t.Context()
+		var old *DB
+		var err error
+		if path, ok := strings.CutPrefix(p.location, "sqlite:"); ok {
+			old, err = openSQLite(ctx, path, options{busy: time.Second})
+		} else {
+			old, err = openPostgres(ctx, p.location)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := must(fs.Sub(schema, "schema"))
+		before := must(goose.NewProvider(old.engine.dialect(), old.write, dir, goose.WithDisableGlobalRegistry(true), goose.WithExcludeNames(old.engine.notMine())))
+		if _, err := before.UpTo(ctx, 4); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{
+			"INSERT INTO digests (id, subscription, period_from, period_to, composed, body) VALUES ('d', 's', 1, 2, 3, '{}'), ('e', 's', 2, 3, 3, '{}')",
+			`INSERT INTO deliveries (id, digest, subscription, destination, part, payload, summary, state, attempt, not_before, begun, receipt, words, resent) VALUES
+				('d0', 'd', 's', '{"platform":"test","workspace":"w","channel":"c"}', 0, 'one', 'p', 'sent', 1, 0, 1, 'r0', 'sent', 0),
+				('d1', 'd', 's', '{"platform":"test","workspace":"w","channel":"c"}', 1, 'two', 'p', 'sending', 1, ` + fmt.Sprint(t0.UnixMilli()) + `, 1, '', '', 0),
+				('d2', 'd', 's', '{"platform":"test","workspace":"w","channel":"c"}', 2, 'three', 'p', 'pending', 0, 0, 0, '', '', 0),
+				('e0', 'e', 's', '{"platform":"test","channel":"direct"}', 0, 'three', 'p', 'unsure', 3, 0, 1, '', 'no answer', 1)`,
+		} {
+			if _, err := old.write.ExecContext(ctx, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := old.Close(); err != nil {
+			t.Fatal(err)
+		}
+		db := p.open(t)
+		if lanes, err := db.Lanes(ctx, t0.Add(2*time.Minute)); err != nil || len(lanes) != 2 {
+			t.Errorf("lanes: %v, %v", lanes, err)
+		}
+		if got := claim(t, db, 2*time.Minute-time.Second, 10); len(got) != 0 {
+			t.Errorf("claimed %v while an old process may be posting it", got)
+		}
+		d1 := claim(t, db, 2*time.Minute, 10)["d1"]
+		if d1.State != digest.Unsure || d1.First != "r0" || string(d1.Payload) != "two" {
+			t.Errorf("taken over: %+v", d1)
+		}
+		settle(t, db, d1, digest.Outcome{State: digest.Sent, Receipt: "r1"})
+		if got := claim(t, db, 2*time.Minute, 10); string(got["d2"].Payload) != "three" || len(got) != 1 {
+			t.Errorf("after part 1: %+v", got)
+		}
+		got, err := db.Claim(ctx, digest.Lane{Platform: "test"}, digest.Rate{}, t0, time.Minute, 10)
+		if err != nil || len(got) != 1 || got[0].ID != "e0" || !got[0].Resent || got[0].Attempt != 4 {
+			t.Errorf("in the lane without a workspace: %+v, %v", got, err)
 		}
 	})
 }
