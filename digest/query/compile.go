@@ -135,6 +135,59 @@ func compile(n node, s side) (Expr, bool) {
 	return nothing, false
 }
 
+// WithoutPrefixes returns a plan that selects all that p does, perhaps more, and asks
+// the index for no prefix; ok is false if p asks for none itself. A prefix may stand
+// for thousands of terms, and an index that must gather what all of them select is
+// slower than looking at the newest works one by one.
+func (p Plan) WithoutPrefixes() (loose Plan, ok bool) {
+	var loosen func(e Expr, s side) Expr
+	loosen = func(e Expr, s side) Expr {
+		switch e := e.(type) {
+		case Term:
+			switch {
+			case !e.Prefix:
+				return e
+			case s == above:
+				ok = true
+				return everything
+			}
+			ok = true
+			return nothing
+		case All:
+			out := everything
+			for _, x := range e {
+				out = intersect(out, loosen(x, s))
+			}
+			return out
+		case Any:
+			out := nothing
+			for _, x := range e {
+				out = unite(out, loosen(x, s))
+			}
+			return out
+		case None:
+			return except(loosen(e.Part, !s))
+		}
+		return e
+	}
+	if p.Expr == nil {
+		return p, false
+	}
+	loose = p
+	loose.Expr = loosen(p.Expr, above)
+	if !ok {
+		return p, false
+	}
+	loose.Exact = false
+	switch {
+	case isNothing(loose.Expr): // no superset of something is nothing, but an empty plan is
+		loose.Expr = None{Term{Text: Everything}}
+	case isEverything(loose.Expr):
+		loose.Expr = nil
+	}
+	return loose, true
+}
+
 func intersect(a, b Expr) Expr {
 	switch {
 	case isNothing(a) || isEverything(b):

@@ -304,7 +304,7 @@ func randomQuery(r *rand.Rand, depth int) string {
 func TestPlansSelectWhatMatches(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	names := Names{Topic: func(string) (string, bool) { return "kind:paper since:2026-11-05 OR -test", true }}
-	var matched, exact, strict int
+	var matched, exact, strict, loosened int
 	for range 3000 {
 		src := randomQuery(r, 4)
 		q, err := Parse(src, names, now)
@@ -332,6 +332,17 @@ func TestPlansSelectWhatMatches(t *testing.T) {
 				t.Fatalf("%s and its canonical form %q disagree about %+v", src, q, s)
 			}
 			selected := selects(p, s)
+			if loose, ok := p.WithoutPrefixes(); ok {
+				loosened++
+				if selected && !selects(loose, s) {
+					t.Fatalf("%s: without prefixes %s does not select %+v", src, planString(loose), s)
+				}
+				if text := planString(loose); strings.Contains(text, "*") || loose.Exact || simple(loose.Expr) != nil {
+					t.Fatalf("%s: without prefixes it is %s", src, text)
+				}
+			} else if strings.Contains(planString(p), "*") {
+				t.Fatalf("%s: the prefixes of %s were not seen", src, planString(p))
+			}
 			if match && !selected {
 				t.Fatalf("%s matches %+v, but its plan %s does not select it", src, s, planString(p))
 			}
@@ -347,8 +358,8 @@ func TestPlansSelectWhatMatches(t *testing.T) {
 		}
 	}
 	// The test is worth something only if all cases occur.
-	if matched < 5000 || exact < 300 || strict < 5000 {
-		t.Errorf("weak test: %d matches, %d exact plans, %d not selected", matched, exact, strict)
+	if matched < 5000 || exact < 300 || strict < 5000 || loosened < 1000 {
+		t.Errorf("weak test: %d matches, %d exact plans, %d not selected, %d without prefixes", matched, exact, strict, loosened)
 	}
 }
 

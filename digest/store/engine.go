@@ -27,6 +27,9 @@ type engine interface {
 	now(ctx context.Context, t *tx) (time.Time, error)
 	// micros is the same, in Unix microseconds.
 	micros(ctx context.Context, q querier) (int64, error)
+	// gathers reports whether the index gathers all that a prefix stands for before it
+	// gives the first hit.
+	gathers() bool
 	// match writes a plan's expression in the language of the index.
 	match(e query.Expr) string
 	// hits returns the next n search ids of a scan, newest first; fewer at its end.
@@ -67,6 +70,11 @@ func (sqlite) name() string           { return "sqlite" }
 func (sqlite) dialect() goose.Dialect { return goose.DialectSQLite3 }
 func (sqlite) notMine() []string      { return []string{"00002_index_postgres.sql"} }
 func (sqlite) prepares() bool         { return true }
+
+// gathers: FTS5 merges the lists of all terms with a prefix in memory, at a million
+// works for up to seconds, unless it keeps an index of prefixes, which would double
+// what writing costs (https://www.sqlite.org/fts5.html#prefix_indexes).
+func (sqlite) gathers() bool { return true }
 
 // lock has nothing to do: transactions begin IMMEDIATE, and there is one writer.
 func (sqlite) lock(context.Context, *tx) error { return nil }
@@ -161,6 +169,9 @@ func (postgres) name() string           { return "postgres" }
 func (postgres) dialect() goose.Dialect { return goose.DialectPostgres }
 func (postgres) notMine() []string      { return []string{"00002_index_sqlite.sql"} }
 func (postgres) prepares() bool         { return false }
+
+// gathers: the newest works are asked one by one first in any case (see window).
+func (postgres) gathers() bool { return false }
 
 func (postgres) lock(ctx context.Context, t *tx) error {
 	_, err := t.exec(ctx, "SELECT pg_advisory_xact_lock($1, hashtext(current_schema()))", lockIdentity)

@@ -82,10 +82,19 @@ func (db *DB) Search(ctx context.Context, q query.Query, p Page) (Results, error
 		s.below = min(s.below, id)
 	}
 	match := func(w digest.Work) bool { return q.Match(digest.SubjectOf(w)) }
+	var res Results
+	if loose, ok := s.plan.WithoutPrefixes(); ok && db.engine.gathers() {
+		done, err := db.newest(ctx, s, loose, match, limit, &res)
+		if err != nil {
+			return Results{}, fmt.Errorf("%s: %w", doing, explain(err))
+		}
+		if done {
+			return res, nil
+		}
+	}
 	if s.plan.Exact {
 		match = nil
 	}
-	var res Results
 	looked := 0
 	for n := limit + 1; ; n = min(n*4, 1000) {
 		ids, err := db.engine.hits(ctx, db, s, n)
@@ -96,17 +105,8 @@ func (db *DB) Search(ctx context.Context, q query.Query, p Page) (Results, error
 		if err != nil {
 			return Results{}, fmt.Errorf("%s: %w", doing, explain(err))
 		}
-		for i, w := range works {
-			if !w.ok {
-				continue
-			}
-			res.Works = append(res.Works, w.work)
-			if len(res.Works) == limit {
-				if i+1 < len(ids) || len(ids) == n {
-					res.More = strconv.FormatInt(w.id, 36)
-				}
-				return res, nil
-			}
+		if res.take(works, limit, len(ids) == n || len(works) < len(ids)) {
+			return res, nil
 		}
 		if len(ids) < n {
 			return res, nil
@@ -116,6 +116,55 @@ func (db *DB) Search(ctx context.Context, q query.Query, p Page) (Results, error
 			return res, nil
 		}
 	}
+}
+
+// take adds the works that are ok until the page is full, and reports whether it is.
+// further says that the scan goes on behind them.
+func (res *Results) take(works []foundWork, limit int, further bool) (full bool) {
+	for i, w := range works {
+		if !w.ok {
+			continue
+		}
+		res.Works = append(res.Works, w.work)
+		if len(res.Works) == limit {
+			if i+1 < len(works) || further {
+				res.More = strconv.FormatInt(w.id, 36)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// newestFirst are how many works are looked at one by one for a query with a prefix,
+// before the index is asked to gather all that the prefix stands for. A prefix that
+// many works have fills a page from these; the others are quickly gathered.
+var newestFirst = []int{64, 256}
+
+// newest adds to res what matches among the newest works that a looser plan selects,
+// and moves s on behind them. It reports whether that was the whole answer, or a whole
+// page.
+func (db *DB) newest(ctx context.Context, s *scan, loose query.Plan, match func(digest.Work) bool, limit int, res *Results) (done bool, err error) {
+	l := db.scan(loose)
+	l.below = s.below
+	for _, n := range newestFirst {
+		ids, err := db.engine.hits(ctx, db, l, n)
+		if err != nil {
+			return false, err
+		}
+		works, err := db.bySearchID(ctx, ids, match)
+		if err != nil {
+			return false, err
+		}
+		if res.take(works, limit, len(ids) == n) {
+			return true, nil
+		}
+		if len(ids) < n {
+			return true, nil
+		}
+	}
+	s.below = l.below
+	return false, nil
 }
 
 // keep is how many of n hits must be read: of exact ones no more than fit.
