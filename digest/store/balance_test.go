@@ -1,6 +1,8 @@
 package store
 
 import (
+	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -88,4 +90,52 @@ func TestUseful(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is read back in short is what JSON says, for works that are alike and for
+// those that are not.
+func TestThinReader(t *testing.T) {
+	var r thinReader
+	texts := []string{`{"id":"w\u0031","first":"2026-01-01T00:00:00Z"}`, `{"id":"w1"}`, `{"first":"2026-01-01T00:00:00Z","id":"w1"}`, `{"id":"w1","first":"2026-01-01T01:00:00.5+01:00","openness":"closed"}`}
+	for i, w := range everyThin(t, 400) {
+		text, err := encode(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, text)
+		w.ID, w.First = digest.WorkID(fmt.Sprintf("wother%d", i)), w.First.Add(time.Duration(i)*time.Hour)
+		if text, err = encode(w); err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, text)
+	}
+	for _, text := range texts {
+		var want digest.Work
+		if err := json.Unmarshal([]byte(text), &want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.read([]byte(text))
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Fatalf("%s: %v (-want +got):\n%s", text, err, d)
+		}
+	}
+	if n := len(r.seen); n == 0 || n > 401 {
+		t.Errorf("%d are remembered of %d, of which each but four has its like", n, len(texts))
+	}
+	for _, bad := range []string{"", "{", `{"id":"w1","first":"2026-01-01T00:00:00Z","openness":"ajar"}`, `{"id":"w1","first":"yesterday"}`, `null,`} {
+		if w, err := r.read([]byte(bad)); err == nil {
+			t.Errorf("%q is read as %+v", bad, w)
+		}
+	}
+}
+
+// everyThin are the works of a small world, as thin as they are kept.
+func everyThin(t *testing.T, n int) (out []digest.Work) {
+	t.Helper()
+	for i, e := range world(n, 1) {
+		w := digest.Fold([]digest.Entry{e}, nil, nil)
+		w.ID = digest.WorkID(fmt.Sprint("w", i))
+		out = append(out, thin(w))
+	}
+	return out
 }

@@ -181,15 +181,23 @@ func BenchmarkWeek(b *testing.B) {
 	}
 }
 
-// BenchmarkTally counts every work.
+// BenchmarkTally counts every work into a series with its intervals, as the page of
+// the balance does.
 func BenchmarkTally(b *testing.B) {
 	db := filled(b, sqlitePlace(b))
+	q, err := digest.Question{Step: digest.StepCumulative}.Complete()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
 	for b.Loop() {
-		var works []digest.Work
-		if err := db.Tally(b.Context(), digest.Period{}, func(w digest.Work) bool { works = append(works, w); return true }); err != nil {
+		c := digest.NewCounter(q)
+		if err := db.Tally(b.Context(), digest.Period{}, func(w digest.Work) bool { c.Add(&w); return true }); err != nil {
 			b.Fatal(err)
 		}
-		digest.Count(works, digest.Counting{Rule: digest.RuleShare})
+		if s := c.Series(); s.Total.Works == 0 {
+			b.Fatal("nothing was counted")
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -22,25 +23,66 @@ func thin(w digest.Work) digest.Work {
 	return out
 }
 
+// A thinReader reads tallies back. Most works are like many others in all but their
+// id and their date, so what is the same is decoded once and shared.
+type thinReader struct {
+	seen map[string]digest.Work // by the tally without those two
+	key  []byte
+}
+
+const (
+	maxAlike   = 1 << 15 // tallies that are remembered
+	beforeID   = `{"id":"`
+	beforeDate = `"first":"`
+)
+
+func (r *thinReader) read(text []byte) (w digest.Work, err error) {
+	rest, ok := bytes.CutPrefix(text, []byte(beforeID))
+	id, rest, ok1 := bytes.Cut(rest, []byte{'"'})
+	middle, rest, ok2 := bytes.Cut(rest, []byte(beforeDate))
+	date, rest, ok3 := bytes.Cut(rest, []byte{'"'})
+	if !ok || !ok1 || !ok2 || !ok3 || bytes.IndexByte(id, '\\') >= 0 || w.First.UnmarshalText(date) != nil {
+		err := json.Unmarshal(text, &w)
+		return w, err
+	}
+	first := w.First
+	r.key = append(append(append(r.key[:0], middle...), 0), rest...)
+	w, ok = r.seen[string(r.key)]
+	if !ok {
+		if err := json.Unmarshal(text, &w); err != nil {
+			return w, err
+		}
+		if r.seen == nil || len(r.seen) >= maxAlike {
+			r.seen = map[string]digest.Work{}
+		}
+		r.seen[string(r.key)] = w
+	}
+	w.ID, w.First = digest.WorkID(id), first
+	return w, nil
+}
+
 // Tally hands out every work that became public in a period, oldest first, with
 // only ID, Kind, First, Labs (without names and evidence), Countries, Control,
-// Openness and Badge. It stops when yield returns false.
+// Openness and Badge. It stops when yield returns false. Works share what they have
+// alike, so nothing of them may be changed.
 func (db *DB) Tally(ctx context.Context, p digest.Period, yield func(digest.Work) bool) error {
 	const page = 2000
 	from, to := startID(millis(p.From)), int64(math.MaxInt64)
 	if !p.To.IsZero() {
 		to = startID(millis(p.To))
 	}
+	var reader thinReader
+	works := make([]digest.Work, 0, page)
 	for {
-		var works []digest.Work
+		works = works[:0]
 		err := each(ctx, db, "SELECT search_id, tally FROM works WHERE search_id >= $1 AND search_id < $2 ORDER BY search_id LIMIT $3", []any{from, to, page}, func(r *sql.Rows) error {
-			var text []byte
+			var text sql.RawBytes
 			if err := r.Scan(&from, &text); err != nil {
 				return err
 			}
-			var w digest.Work
+			w, err := reader.read(text)
 			works = append(works, w)
-			return json.Unmarshal(text, &works[len(works)-1])
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("counting works: %w", explain(err))
