@@ -201,7 +201,10 @@ func Times(v float64) string {
 	case v < 1:
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	case v < 10:
-		return strconv.FormatFloat(v, 'f', 1, 64)
+		if out := strconv.FormatFloat(v, 'f', 1, 64); out != "1.0" || v == 1 {
+			return out
+		}
+		return strconv.FormatFloat(v, 'f', 2, 64) // or nobody sees who has more
 	}
 	return strconv.FormatFloat(v, 'f', 0, 64)
 }
@@ -370,7 +373,7 @@ func RatioOverTime(s digest.Series) (c message.Chart, ok bool) {
 		what = "Works of "
 	}
 	c = message.Chart{
-		Kind: message.ChartLines, Title: fmt.Sprintf("%s%s for each one of %s, %s", what, theTitle(s.Over), theTitle(s.Under), stepWords(s)), Note: SeriesNote(s) + " Band: 95% interval; " + digest.Method + ".",
+		Kind: message.ChartLines, Title: fmt.Sprintf("%s%s for each one of %s, %s", what, theTitle(s.Over), theTitle(s.Under), stepWords(s)), Note: SeriesNote(s) + " Band: 95% interval, " + digest.MethodName + ".",
 		Series: []string{s.Over.Name + " ÷ " + s.Under.Name}, Level: message.Level{At: 1, Name: "as many"}, Alt: ratioWords(s.Ratio),
 	}
 	for _, p := range drawn(s) {

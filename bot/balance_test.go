@@ -74,7 +74,7 @@ func TestFindings(t *testing.T) {
 	if got := SeriesFinding(digest.Series{}); got != "Nothing was counted." {
 		t.Error(got)
 	}
-	for v, want := range map[float64]string{0.744: "0.74", 1.84: "1.8", 12.3: "12"} {
+	for v, want := range map[float64]string{0.744: "0.74", 0.996: "1.00", 1: "1.0", 1.04: "1.04", 1.84: "1.8", 12.3: "12"} {
 		if got := Times(v); got != want {
 			t.Errorf("%v is %s, want %s", v, got, want)
 		}

@@ -156,7 +156,11 @@ func Rules() message.Document {
 	for _, r := range digest.Rules {
 		f.Items = append(f.Items, message.Field{Name: string(r), Value: message.Plain(r.Explain())})
 	}
-	f.Items = append(f.Items, message.Field{Name: "floors", Value: message.Plain(fmt.Sprintf("no ratio below %.0f%% of countries known or %d works on a side", digest.FloorKnown*100, digest.FloorWorks))})
+	f.Items = append(f.Items, message.Field{Name: "floors", Value: message.Plain(fmt.Sprintf("no ratio below %.0f%% of countries known or %d works on a side", digest.FloorKnown*100, digest.FloorWorks))},
+		message.Field{Name: "interval", Value: message.Plain(fmt.Sprintf("%s; none below %d labs on a side", digest.Method, digest.FloorLabs))})
+	for _, s := range digest.Selections {
+		f.Items = append(f.Items, message.Field{Name: "of " + string(s), Value: message.Plain(s.Explain())})
+	}
 	add(f)
 	return doc
 }

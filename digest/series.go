@@ -133,9 +133,13 @@ const (
 // 2,000 the limits of 95% are the 50th of the resamples from below and from above.
 const Resamples = 1999
 
-// Method says how an interval is made. It is printed with it.
-var Method = fmt.Sprintf("the labs are drawn again with replacement %d times, each with all its works, because the works of one lab are not independent; "+
-	"the interval is the middle 95%% of the ratios (percentile bootstrap, clustered by lab, seed %d)", Resamples, seed)
+// MethodName names how an interval is made, and Method says it. They are printed
+// with it.
+var (
+	MethodName = fmt.Sprintf("percentile bootstrap clustered by lab, %d resamples, seed %d", Resamples, seed)
+	Method     = "the labs are drawn again with replacement, each with all its works, because the works of one lab are not independent; " +
+		"the interval is the middle 95% of the ratios (" + MethodName + ")"
+)
 
 // Ratio compares the works of two sides, with what a reader needs to judge it.
 type Ratio struct {

@@ -54,6 +54,7 @@ const (
 	widthLeast   = 300
 	widthMost    = 2000
 	valueMost    = 1e12 // as many works as nobody has
+	maxNote      = 12   // lines
 )
 
 // lay lays a chart out.
@@ -112,7 +113,7 @@ func (s *scene) head(c message.Chart) {
 func (s *scene) foot(c message.Chart) {
 	if note := tidy(c.Note); note != "" {
 		s.y += s.size * 0.3
-		for _, l := range s.fold(note, (s.w-2*s.margin)/small, 6, false) {
+		for _, l := range s.fold(note, (s.w-2*s.margin)/small, maxNote, false) {
 			s.write(s.margin, s.y+s.ascent(small), start, quiet, false, small, l)
 			s.y += s.line(small)
 		}
