@@ -48,6 +48,20 @@ func (c crashing) ledger(l jobs.Ledger) jobs.Ledger {
 	return deadlyLedger{l, c}
 }
 
+func (c crashing) agenda(a jobs.Agenda) jobs.Agenda {
+	if c.none() {
+		return a
+	}
+	return deadlyAgenda{a, c}
+}
+
+// hurry has a process that was killed missed as soon as a delivery that it held.
+func (c crashing) hurry(e *jobs.Engine) {
+	if c.stale > 0 {
+		e.Beat, e.Missed = c.stale/8, c.stale/2
+	}
+}
+
 func (c crashing) outbox(o jobs.Outbox) jobs.Outbox {
 	if c.none() {
 		return o
@@ -68,14 +82,6 @@ type deadlyLedger struct {
 	crashing
 }
 
-func (l deadlyLedger) DueSubscriptions(ctx context.Context, now time.Time) ([]digest.Subscription, error) {
-	subs, err := l.Ledger.DueSubscriptions(ctx, now)
-	if len(subs) > 0 {
-		l.kill.At("due")
-	}
-	return subs, err
-}
-
 func (l deadlyLedger) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.Digest, next time.Time, parts ...digest.Part) (digest.DigestID, error) {
 	l.kill.At("composed")
 	done := l.kill.During("saving", 3*time.Millisecond)
@@ -83,6 +89,20 @@ func (l deadlyLedger) SaveDigest(ctx context.Context, sub digest.Subscription, d
 	done()
 	l.kill.At("saved")
 	return id, err
+}
+
+// A deadlyAgenda is an agenda that can be the last thing a process uses.
+type deadlyAgenda struct {
+	jobs.Agenda
+	crashing
+}
+
+func (a deadlyAgenda) DueSubscriptionsAmong(ctx context.Context, ids []digest.SubscriptionID, now time.Time) ([]digest.Subscription, error) {
+	subs, err := a.Agenda.DueSubscriptionsAmong(ctx, ids, now)
+	if len(subs) > 0 {
+		a.kill.At("due")
+	}
+	return subs, err
 }
 
 // A deadlyOutbox is an outbox that can be the last thing a process uses.

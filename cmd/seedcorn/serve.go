@@ -198,15 +198,11 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	return errors.Join(err, server.Shutdown(grace))
 }
 
-// testBeat shortens how soon a process that was killed is missed, for tests that kill
-// hundreds of times.
-const testBeat = foreign + "BEAT"
-
 // engine ties the background work to the store, the collectors and the platforms.
 func (a *app) engine(ctx context.Context, w *world, platforms places, has roleSet) (*jobs.Engine, error) {
 	host, _ := os.Hostname() // for people
 	e := &jobs.Engine{
-		Base: w.jobs(), Agenda: w.db, Roles: has.work(), Now: a.now, Log: w.log,
+		Base: w.jobs(), Agenda: w.crashing.agenda(w.db), Roles: has.work(), Now: a.now, Log: w.log,
 		Process: digest.Process{Roles: has.String(), Host: host, Version: buildVersion()},
 		Pull: func(ctx context.Context, sources []feeds.Source) (jobs.Round, error) {
 			return w.pullAll(ctx, sources, func(string) {})
@@ -219,16 +215,13 @@ func (a *app) engine(ctx context.Context, w *world, platforms places, has roleSe
 		},
 	}
 	e.Chores = []jobs.Chore{{Name: "retention", Do: func(ctx context.Context, _ time.Time) error {
-		removed, err := w.retain(ctx, a)
-		w.log.Info("retention", "removed", removed)
+		_, err := w.retain(ctx, a)
 		return err
 	}}}
 	if w.cfg.Lookups {
 		e.Enrich = func(ctx context.Context, limit int) (int, error) { return w.lookUp(ctx, a.now(), limit, nil) }
 	}
-	if d, err := time.ParseDuration(os.Getenv(testBeat)); err == nil {
-		e.Beat, e.Missed = d, 5*d
-	}
+	w.crashing.hurry(e)
 	if err := w.prepareJobs(ctx); err != nil {
 		return nil, err
 	}
