@@ -84,6 +84,11 @@ func TestChartWays(t *testing.T) {
 			a.draw = drawn
 			f.on("upload", says(500, ``))
 		}, "native text", "text", false},
+		{"the upload is told to wait", func(f *fake, a *Adapter) {
+			refuse(f, refusal, chartNative)
+			a.draw = drawn
+			f.on("upload", says(429, ``, "Retry-After", "30"))
+		}, "native text", "text", false},
 		{"an upload elsewhere", func(f *fake, a *Adapter) {
 			refuse(f, refusal, chartNative)
 			a.draw = drawn
@@ -127,6 +132,9 @@ func TestChartWays(t *testing.T) {
 					if got := strings.Join(ways, " "); got != want {
 						t.Errorf("post %d: tried %q, want %q", i+1, got, want)
 					}
+				}
+				if n := len(f.of("upload")); tt.name == "the upload is told to wait" && n != 1 {
+					t.Errorf("uploaded %d times", n)
 				}
 				if strings.Contains(logs.String(), "secret-address") {
 					t.Error("the address of an upload is in the log")

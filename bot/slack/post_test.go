@@ -189,6 +189,32 @@ func mustPostError(t *testing.T, body string) *bot.PostError {
 	return p
 }
 
+// Every request has an end: without a client of its own the adapter makes one.
+func TestRequestsEnd(t *testing.T) {
+	c, err := newAPI("", nil)
+	if err != nil || c.http.Timeout <= 0 || c.http.Timeout > 30*time.Second {
+		t.Errorf("a client with a timeout of %s, %v", c.http.Timeout, err)
+	}
+	stop := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-stop }))
+	defer silent.Close()
+	defer close(stop)
+	c, err = newAPI(silent.URL, &http.Client{Timeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := c.send(t.Context(), silent.URL+"/hook", []byte("{}")); err == nil {
+		t.Error("a response_url that never answers is no error")
+	}
+	if _, err := c.call(t.Context(), "xoxb-1", "chat.postMessage", map[string]string{}, nil); err == nil {
+		t.Error("an API that never answers is no error")
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
 // What happens on the wire decides between "certainly not posted" and "perhaps".
 func TestPostOnTheWire(t *testing.T) {
 	var reached atomic.Int32

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"seedcorn/bot"
+	"seedcorn/bot/message"
 )
 
 // A socketFake plays Slack's side of Socket Mode: apps.connections.open, and the
@@ -312,6 +313,41 @@ func TestSocketSlowHandler(t *testing.T) {
 		t.Errorf("%s was acknowledged before the fast one", order[0])
 	}
 	_ = stop
+}
+
+// The largest answer that is given as an acknowledgment is one: slack-go refuses those
+// of 20 kB and more, and what it refuses nobody would see.
+func TestSocketLargestAck(t *testing.T) {
+	f := newSocketFake(t)
+	var doc message.Document
+	for n := 1; ; n++ { // to the brim of one message
+		more := message.Document{Blocks: append(doc.Blocks[:len(doc.Blocks):len(doc.Blocks)], message.Paragraph{Text: message.Plain(strings.Repeat("<&>ü\"", 50))})}
+		if parts, err := render(more); err != nil || len(parts) > 1 {
+			break
+		}
+		doc = more
+	}
+	stop, logs := socketRun(t, f, handler(func(context.Context, bot.Invocation) bot.Reply { return bot.Reply{Document: doc} }))
+	c := f.conn()
+	c.hello()
+	c.command("e1", "large")
+	a := c.ack(t)
+	if len(a.Payload) < messageBudget*2/3 {
+		t.Errorf("an acknowledgment of %d bytes, which is not large", len(a.Payload))
+	}
+	// On its way slack-go writes < as \u003c, which Slack reads as one character.
+	var read any
+	if err := json.Unmarshal(a.Payload, &read); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := encode(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustBeValid(t, raw)
+	if err := stop(); err != nil || strings.Contains(logs.String(), "acknowledging") {
+		t.Errorf("%v, %s", err, logs)
+	}
 }
 
 // A token that Slack refuses ends it, with the reason.
