@@ -152,15 +152,24 @@ func newSlackEnd(t testing.TB, cfg config) *slackEnd {
 // post sends a signed request.
 func (e *slackEnd) post(path, body string) *httptest.ResponseRecorder {
 	e.t.Helper()
-	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	rec := httptest.NewRecorder()
+	e.http.ServeHTTP(rec, signedTo(e.t, path, body))
+	return rec
+}
+
+// signedTo is a request as Slack signs it.
+func signedTo(t testing.TB, url, body string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
 	stamp := fmt.Sprint(time.Now().Unix())
 	mac := hmac.New(sha256.New, []byte(signing))
 	fmt.Fprintf(mac, "v0:%s:%s", stamp, body)
 	r.Header.Set("X-Slack-Request-Timestamp", stamp)
 	r.Header.Set("X-Slack-Signature", fmt.Sprintf("v0=%x", mac.Sum(nil)))
-	rec := httptest.NewRecorder()
-	e.http.ServeHTTP(rec, r)
-	return rec
+	return r
 }
 
 // command types a line in a channel of a workspace and returns the acknowledgment.
