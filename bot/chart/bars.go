@@ -33,7 +33,7 @@ func (s *scene) bars(c message.Chart) {
 		room = s.w - 2*s.margin
 	}
 	scale := 0.0
-	if most > 0 {
+	if most >= valueLeast {
 		scale = room / most
 	}
 	named, asked := make([]bool, len(c.Series)), make([]bool, len(c.Series))

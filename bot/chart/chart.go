@@ -54,6 +54,7 @@ const (
 	widthLeast   = 300
 	widthMost    = 2000
 	valueMost    = 1e12 // as many works as nobody has
+	valueLeast   = 1e-9 // less is nothing
 	maxNote      = 12   // lines
 )
 

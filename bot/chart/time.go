@@ -49,6 +49,9 @@ func (s *scene) time(c message.Chart) {
 			}
 		}
 	}
+	if most < valueLeast {
+		most = 0
+	}
 	step := finest(most*1.02, 5)
 	p.top = step * math.Ceil(most*1.02/step)
 	if p.top <= 0 {
