@@ -190,6 +190,7 @@ func TestReadmeCommands(t *testing.T) {
 		"v2.8-2026-06-02-ror-data.zip", dump,
 		"feeds.opml", opml,
 		"digest.html", filepath.Join(dir, "digest.html"),
+		"balance.png", filepath.Join(dir, "balance.png"),
 		"/backups/seedcorn.db", filepath.Join(dir, "copy.db"),
 		"postgres://seedcorn@db.internal/seedcorn", "sqlite:"+filepath.Join(dir, "moved.db"),
 	)
