@@ -21,6 +21,9 @@ const (
 	IncidentClock    IncidentKind = "clock"    // ours is off
 )
 
+// IncidentKinds are all of them.
+var IncidentKinds = []IncidentKind{IncidentSource, IncidentDelivery, IncidentLookup, IncidentDisk, IncidentJob, IncidentClock}
+
 // An Incident is something that is wrong with this program itself, and that whoever
 // runs it can mend.
 type Incident struct {

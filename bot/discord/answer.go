@@ -123,7 +123,7 @@ func (a *Adapter) respond(ctx context.Context, h bot.Handler, q ask) (first call
 			case r := <-answer:
 				a.late(ctx, q, r)
 			case <-time.After(lastWord):
-				a.log.Error("answering too late", "interaction", q.id, "command", q.inv.Command, "error", ctx.Err())
+				a.log.Error("answering too late", "invocation", q.id, "command", q.inv.Command, "error", ctx.Err())
 				a.late(ctx, q, plainly(say))
 			}
 		}
@@ -148,7 +148,7 @@ func patienceFor(id string, most time.Duration, now time.Time) time.Duration {
 func (a *Adapter) handle(ctx context.Context, h bot.Handler, inv bot.Invocation) (r bot.Reply) {
 	defer func() {
 		if p := recover(); p != nil {
-			a.log.Error("command panicked", "interaction", inv.ID, "command", inv.Command, "panic", fmt.Sprint(p))
+			a.log.Error("command panicked", "invocation", inv.ID, "command", inv.Command, "panic", fmt.Sprint(p))
 			r = plainly("Something went wrong on our side; it has been noted.")
 		}
 	}()
@@ -248,7 +248,7 @@ func (a *Adapter) webhook(ctx context.Context, q ask, method, path string, m out
 	if app == "" {
 		var err error
 		if app, err = a.application(ctx); err != nil {
-			a.log.Error("answering", "interaction", q.id, "error", err)
+			a.log.Error("answering", "invocation", q.id, "error", err)
 			return false
 		}
 	}
@@ -269,7 +269,7 @@ func (a *Adapter) webhook(ctx context.Context, q ask, method, path string, m out
 				continue
 			}
 		}
-		a.log.Error("answering", "interaction", q.id, "command", q.inv.Command, "error", out.failure())
+		a.log.Error("answering", "invocation", q.id, "command", q.inv.Command, "error", out.failure())
 		return false
 	}
 }
@@ -358,7 +358,7 @@ func (a *Adapter) answerOver(ctx context.Context, q ask, first callback) bool {
 	if out.ok() {
 		return true
 	}
-	a.log.Error("answering", "interaction", q.id, "command", q.inv.Command, "error", out.failure())
+	a.log.Error("answering", "invocation", q.id, "command", q.inv.Command, "error", out.failure())
 	// After an error of the other side the answer may have been given all the same.
 	return out.err != nil || out.status >= 500
 }

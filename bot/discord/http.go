@@ -75,7 +75,7 @@ func (a *Adapter) Handler(h bot.Handler) http.Handler {
 func (a *Adapter) write(w http.ResponseWriter, q ask, first callback) bool {
 	b, err := encode(first)
 	if err != nil {
-		a.log.Error("answering", "interaction", q.id, "error", err)
+		a.log.Error("answering", "invocation", q.id, "error", err)
 		http.Error(w, "no answer", http.StatusInternalServerError)
 		return false
 	}
@@ -86,7 +86,7 @@ func (a *Adapter) write(w http.ResponseWriter, q ask, first callback) bool {
 		err = flush
 	}
 	if err != nil {
-		a.log.Error("answering", "interaction", q.id, "error", err)
+		a.log.Error("answering", "invocation", q.id, "error", err)
 	}
 	return err == nil
 }

@@ -57,7 +57,7 @@ type MetricsOptions struct {
 type State struct {
 	Sources       map[string]int        // "good", "broken", "quiet", "paused", "gone", "new"
 	Deliveries    map[PlatformState]int // what is in the outbox
-	Jobs          map[KindState]int     // of the engine; nil if there is none
+	Jobs          map[KindState]int     // of the engine
 	Incidents     map[string]int        // what is wrong now, by its kind
 	Items         int
 	Works         int
@@ -82,7 +82,7 @@ const other = "other"
 // The values of labels that are ours.
 var (
 	visitOutcomes    = []string{"brought", "unchanged", "unreachable", "timeout", "status", "gone", "limited", "denied", "private", "too-large", "not-a-feed", "malformed", "refused"}
-	lookupOutcomes   = []string{"answered", "nothing", "refused", "failed"}
+	lookupOutcomes   = []string{"answered", "refused", "failed"}
 	digestOutcomes   = []string{"composed", "postponed", "failed"}
 	deliveryOutcomes = []string{"sent", "pending", "unsure", "dead"}
 	commandOutcomes  = []string{"answered", "declined", "failed"}
@@ -145,8 +145,8 @@ func (m *Metrics) Visited(outcome string, n int) {
 	}
 }
 
-// LookedUp counts a question: "answered", "nothing" (the service knows nothing),
-// "refused" (it is left alone for a while) or "failed".
+// LookedUp counts a question: "answered", "refused" (the service is left alone for a
+// while) or "failed".
 func (m *Metrics) LookedUp(service, outcome string) {
 	if m != nil {
 		m.lookups.WithLabelValues(known(service, m.opt.Services), known(outcome, lookupOutcomes)).Inc()

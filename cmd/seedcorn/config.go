@@ -80,6 +80,9 @@ type config struct {
 
 	Listen string `env:"LISTEN" envDefault:"127.0.0.1:8080" help:"address of the pages, of /healthz and /readyz, and of the platforms' requests"`
 
+	MetricsToken secret `env:"METRICS_TOKEN" help:"bearer token that lets others than this machine read /metrics"`
+	Operator     string `env:"OPERATOR" help:"channel that is told what is wrong with seedcorn itself, such as slack:T0123/C0456 or discord:SERVER/CHANNEL; nobody if empty"`
+
 	LogFormat string `env:"LOG_FORMAT" envDefault:"text" help:"text or json"`
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
 }
@@ -239,6 +242,11 @@ func (c *config) check() (faults []error) {
 	}
 	if u, err := url.Parse(c.WebURL); c.WebURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		faults = append(faults, fmt.Errorf("%sWEB_URL: %q is not an http or https URL", prefix, c.WebURL))
+	}
+	if c.Operator != "" {
+		if to, _ := c.operator(); to.Platform == "" || to.Channel == "" && to.Platform != "terminal" {
+			faults = append(faults, fmt.Errorf("%sOPERATOR: %q does not name a channel, as slack:T0123/C0456 does", prefix, c.Operator))
+		}
 	}
 	if !slices.Contains([]string{"text", "json"}, c.LogFormat) {
 		faults = append(faults, fmt.Errorf("%sLOG_FORMAT: %q is neither text nor json", prefix, c.LogFormat))

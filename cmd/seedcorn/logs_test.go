@@ -9,6 +9,7 @@ import (
 	"go/parser"
 	"go/token"
 	"log/slog"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,35 @@ import (
 var loggers = map[string]int{
 	"Debug": 1, "Info": 1, "Warn": 1, "Error": 1, "With": 0,
 	"DebugContext": 2, "InfoContext": 2, "WarnContext": 2, "ErrorContext": 2, "Log": 3,
+}
+
+// Every line of the program carries names from the one list, and every name of the
+// list is carried by a line.
+func TestLogKeys(t *testing.T) {
+	dir, used := root(t), map[string]bool{}
+	files(t, dir, func(name string) {
+		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "cmd/seedcorn/internal/") {
+			return
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, filepath.Join(dir, filepath.FromSlash(name)), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range logged(fset, file) {
+			if k.key == "" {
+				t.Errorf("%s: the name of an attribute is not written out here, so it can't be held to the list", k.pos)
+			} else if _, ok := logKeys[k.key]; !ok {
+				t.Errorf("%s: %q is not among the log's names: use one of logKeys, or add it with what it means", k.pos, k.key)
+			}
+			used[k.key] = true
+		}
+	}, ".go")
+	for key := range logKeys {
+		if !used[key] {
+			t.Errorf("no line carries %q", key)
+		}
+	}
 }
 
 // A loggedKey is the name of an attribute; "" where it is no literal.

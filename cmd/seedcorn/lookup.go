@@ -73,7 +73,12 @@ func (w *world) lookups(ctx context.Context, note func(jobs.Question, string, er
 	if err != nil {
 		return nil, err
 	}
-	return &jobs.Lookups{Notebook: w.db, Questions: w.questions, Tag: t.Tag, Now: time.Now, Note: note}, nil
+	return &jobs.Lookups{Notebook: w.db, Questions: w.questions, Tag: t.Tag, Now: time.Now, Note: func(q jobs.Question, words string, err error) {
+		w.asked(ctx, q, err)
+		if note != nil {
+			note(q, words, err)
+		}
+	}}, nil
 }
 
 // lookUp asks about recent works, newest first.

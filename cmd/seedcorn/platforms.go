@@ -263,6 +263,7 @@ func (a *app) diagnose(ctx context.Context, w *world, live bool) []finding {
 		err = fmt.Errorf("%d messages were refused for ever", len(dead))
 	}
 	add("deliveries", err, "none is dead", "seedcorn deliveries list --state dead shows why; retry sends one again")
+	out = append(out, a.diagnoseSelf(ctx, w)...)
 	router := bot.NewRouter(desk{w, a.now}, w.log)
 	s, err := a.slack(w, router)
 	switch {

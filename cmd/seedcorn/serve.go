@@ -173,7 +173,7 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 			mux.Handle("/", pages)
 		}
 	}
-	server := newServer(mux)
+	server := newServer(a.measure(w, router, platforms, mux, engine.Rung))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	w.log.Info("serving", "pages", "http://"+listener.Addr().String()+"/", "roles", has.String(), "process", engine.Process.ID, "version", buildVersion())
@@ -189,6 +189,9 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	talking := &sync.WaitGroup{}
 	if has[roleBot] {
 		talking = platforms.talk(ctx, w, router)
+	}
+	if has[string(jobs.RoleMaintain)] {
+		talking.Go(func() { w.note(ctx, "looking after itself", a.lookAfter(ctx, w, platforms)) })
 	}
 	err = engine.Run(ctx)
 	talking.Wait()
@@ -266,7 +269,7 @@ func (w *world) note(ctx context.Context, what string, err error) {
 // editions ties composing to the store and the platforms.
 func (w *world) editions(a *app, platforms places) *jobs.Editions {
 	return &jobs.Editions{
-		Ledger: w.crashing.ledger(w.db),
+		Ledger: countedLedger{w.crashing.ledger(w.db), w},
 		// A channel that votes has a ranking of its own.
 		Apart: func(ctx context.Context, sub digest.Subscription) (string, error) {
 			votes, err := w.db.Votes(ctx, sub.Destination)
@@ -296,17 +299,18 @@ func (w *world) deliveries(a *app, platforms places) *jobs.Deliveries {
 	d := &jobs.Deliveries{
 		Outbox: w.crashing.outbox(w.db), Couriers: map[string]jobs.Courier{}, Now: a.now, Turn: laneTurn,
 		Note: func(d digest.Delivery, o digest.Outcome) {
+			w.delivered(context.Background(), d, o)
 			w.log.Info("delivery", "delivery", d.ID, "digest", d.Digest, "subscription", d.Subscription, "platform", d.To.Platform, "part", d.Part, "attempt", d.Attempt, "state", o.State, "words", o.Words)
 		},
 	}
 	d.Refusals = &jobs.Refusals{
 		Register: w.db, Now: a.now, Word: platforms.refused,
 		Note: func(f digest.Refusal, told bool, err error) {
-			w.log.Warn("subscription paused", "subscription", f.Subscription.ID, "platform", f.Subscription.Destination.Platform, "because", f.Because, "owner_told", told, "error", err)
+			w.log.Warn("subscription paused", "subscription", f.Subscription.ID, "platform", f.Subscription.Destination.Platform, "why", f.Because, "owner_told", told, "error", err)
 		},
 	}
 	for name, p := range platforms {
-		d.Couriers[name] = w.crashing.courier(courier{p})
+		d.Couriers[name] = w.crashing.courier(courier{p, w})
 	}
 	return d
 }
@@ -326,7 +330,10 @@ func (p places) refused(f digest.Refusal) (to digest.Destination, parts []digest
 }
 
 // A courier is a platform as delivering sees it.
-type courier struct{ platform bot.Platform }
+type courier struct {
+	platform bot.Platform
+	w        *world
+}
 
 func (c courier) Pace() digest.Pace {
 	if p, ok := c.platform.(bot.Pacer); ok {
@@ -337,6 +344,10 @@ func (c courier) Pace() digest.Pace {
 
 func (c courier) Post(ctx context.Context, d digest.Delivery) (string, error) {
 	receipt, err := c.platform.Post(ctx, d.To, bot.DeliveryID(d.ID), bot.Part{Payload: d.Payload, Summary: d.Summary}, bot.Receipt(d.First))
+	var e *bot.PostError
+	if errors.As(err, &e) && e.Fate == bot.FateRetry && e.After > 0 {
+		c.w.metrics.Limited(d.To.Platform)
+	}
 	return string(receipt), failedPost(err)
 }
 

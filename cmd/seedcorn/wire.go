@@ -16,6 +16,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"seedcorn/bot/web"
 	"seedcorn/digest"
 	"seedcorn/digest/jobs"
 	"seedcorn/digest/query"
@@ -40,6 +41,9 @@ type world struct {
 	ring   vault.Ring // of workspaces' tokens
 	log    *slog.Logger
 	zone   *time.Location
+
+	metrics *web.Metrics // nil outside of serve
+	refused refusals
 
 	manners  time.Duration // between requests to arXiv
 	crashing crashing      // nothing, but under the crash harness
@@ -231,7 +235,9 @@ func (w *world) pullAll(ctx context.Context, sources []feeds.Source, step func(n
 	// Collecting twice as often costs a twelfth of the time and saves a seventh of the
 	// memory.
 	defer thrift()()
-	return p.Pull(ctx, sources)
+	r, err := p.Pull(ctx, sources)
+	w.visited(r)
+	return r, err
 }
 
 // thrifty counts the rounds that are running: what the first has set, the last takes back.

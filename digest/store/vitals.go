@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"seedcorn/digest"
 )
@@ -62,4 +63,14 @@ func (sqlite) size() string {
 
 func (postgres) size() string {
 	return "SELECT COALESCE(SUM(pg_total_relation_size(oid)), 0)::BIGINT FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+}
+
+// DueOf returns when a digest was due: the end of its period. [ErrNotFound] if there
+// is none of that id.
+func (db *DB) DueOf(ctx context.Context, id digest.DigestID) (time.Time, error) {
+	var ms int64
+	if err := first(ctx, db, "SELECT period_to FROM digests WHERE id = $1", []any{string(id)}, &ms); err != nil {
+		return time.Time{}, fmt.Errorf("digest %s: %w", id, explain(err))
+	}
+	return fromMillis(ms), nil
 }
