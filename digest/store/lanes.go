@@ -12,12 +12,14 @@ import (
 )
 
 // Lanes returns the lanes that have a delivery which may go out at now, those whose
-// oldest has waited longest first. A lane that is held is none of them.
+// oldest has waited longest first. A lane that is held is none of them. now may be a
+// little ahead of the clock.
 func (db *DB) Lanes(ctx context.Context, now time.Time) (out []digest.Lane, err error) {
 	at, err := db.moment(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("finding lanes with deliveries: %w", explain(err))
 	}
+	at += micros(min(10*time.Second, max(0, time.Until(now)))) // holds are by the database's clock
 	err = each(ctx, db, `SELECT platform, workspace FROM deliveries WHERE `+open+` AND not_before <= $1
 		AND NOT EXISTS (SELECT 1 FROM paces WHERE name IN (platform, platform || '/' || workspace) AND held_until > $2)
 		GROUP BY platform, workspace ORDER BY MIN(not_before), platform, workspace`, []any{millis(now), at}, func(r *sql.Rows) error {
