@@ -89,6 +89,19 @@ func lockPace(ctx context.Context, t *tx, name string) (p pace, err error) {
 	return p, err
 }
 
+// readOrLockPace is lockPace where lock is set. Where nothing will be written a row that
+// all workspaces have in common is better only read.
+func readOrLockPace(ctx context.Context, t *tx, name string, lock bool) (p pace, err error) {
+	if lock {
+		return lockPace(ctx, t, name)
+	}
+	err = first(ctx, t, "SELECT next_at, held_until, every FROM paces WHERE name = $1", []any{name}, &p.next, &p.held, &p.every)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return p, err
+}
+
 func readPaces(ctx context.Context, q querier, names []string) (map[string]pace, error) {
 	out := map[string]pace{}
 	err := eachIn(ctx, q, "SELECT name, next_at, held_until, every FROM paces WHERE name IN (?)", names, func(r *sql.Rows) error {
@@ -123,12 +136,12 @@ func enter(ctx context.Context, t *tx, e engine, lane digest.Lane) (at int64, he
 	if err != nil {
 		return 0, 0, err
 	}
-	var all int64
-	if err := first(ctx, t, "SELECT held_until FROM paces WHERE name = $1", []any{lane.Platform}, &all); err != nil && !errors.Is(err, ErrNotFound) {
+	all, err := readOrLockPace(ctx, t, lane.Platform, false)
+	if err != nil {
 		return 0, 0, err
 	}
 	at, err = e.micros(ctx, t)
-	return at, fromMicros(max(p.held, all) - at), err
+	return at, fromMicros(max(p.held, all.held) - at), err
 }
 
 const (
@@ -164,7 +177,7 @@ func (db *DB) Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n
 		if out.Wait = work.wait(at, own); out.Wait > 0 {
 			return nil
 		}
-		all, err := lockPace(ctx, t, lane.Platform)
+		all, err := readOrLockPace(ctx, t, lane.Platform, pace.Platform.Every > 0)
 		if err != nil {
 			return err
 		}
@@ -251,33 +264,27 @@ func (db *DB) Hold(ctx context.Context, to digest.Destination, scope digest.Scop
 	})
 }
 
-// Sweep removes what deliveries have left behind: payloads that none has any more,
-// notices to owners whose subscriptions have ended, and paces that say nothing since
-// before. It returns how many rows it removed.
-func (db *DB) Sweep(ctx context.Context, before time.Time) (n int, err error) {
-	err = db.update(ctx, "sweeping up after deliveries", func(t *tx) error {
-		for _, d := range []struct {
-			text string
-			args []any
-		}{
-			{"DELETE FROM payloads WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.payload = payloads.id)", nil},
-			{"DELETE FROM notices WHERE NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = subscription)", nil},
-			{"DELETE FROM paces WHERE next_at < $1 AND held_until < $1", []any{before.UnixMicro()}},
-		} {
-			r, err := t.exec(ctx, d.text, d.args...)
-			if err != nil {
-				return err
-			}
-			gone, err := r.RowsAffected()
-			if err != nil {
-				return err
-			}
-			n += int(gone)
+// sweep removes what deliveries have left behind: paces that say nothing any more,
+// notices to owners whose subscriptions have ended, and notices of long ago.
+func (db *DB) sweep(ctx context.Context, now time.Time) error {
+	return db.update(ctx, "sweeping up after deliveries", func(t *tx) error {
+		at, err := db.engine.micros(ctx, t)
+		if err != nil {
+			return err
 		}
-		return nil
+		if _, err := t.exec(ctx, "DELETE FROM paces WHERE next_at < $1 AND held_until < $1", at-micros(24*time.Hour)); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, "DELETE FROM notices WHERE NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = subscription)"); err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, "DELETE FROM deliveries WHERE digest IS NULL AND state IN ('sent', 'dead') AND begun < $1", millis(now.Add(-noticesFor)))
+		return err
 	})
-	return n, err
 }
+
+// noticesFor is how long the list of deliveries shows what owners were told.
+const noticesFor = 90 * 24 * time.Hour
 
 // adopt gives deliveries that an older process wrote their place in a lane: their
 // destinations are JSON, which the engines read in different words.

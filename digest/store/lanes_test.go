@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -309,17 +310,52 @@ func TestPayloadsAreKeptOnce(t *testing.T) {
 		if got := stored(t, db, must(db.Deliveries(ctx, "", 0))[3].ID); string(got.Payload) == `{"text":"corrected"}` {
 			t.Error("all of them are reworded")
 		}
-		if err := db.Hold(ctx, d.To, digest.ScopeWorkspace, time.Hour); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := db.Sweep(ctx, time.Now()); n != 0 || err != nil {
-			t.Errorf("swept %d (%v) while everything is needed", n, err)
+		if err := db.removeUnused(ctx); err != nil || count() != 3 {
+			t.Errorf("%v, %d payloads are left while all are needed", err, count())
 		}
 		if _, err := db.write.ExecContext(ctx, "DELETE FROM deliveries WHERE id = $1", string(d.ID)); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := db.Sweep(ctx, time.Now()); n != 1 || err != nil || count() != 2 {
-			t.Errorf("swept %d (%v), %d payloads are left", n, err, count())
+		if err := db.removeUnused(ctx); err != nil || count() != 2 {
+			t.Errorf("%v, %d payloads are left", err, count())
+		}
+	})
+}
+
+// What deliveries leave behind goes when it says nothing any more.
+func TestSweep(t *testing.T) {
+	onBoth(t, func(t *testing.T, p place) {
+		db := p.open(t)
+		ctx := t.Context()
+		to := digest.Destination{Platform: "test", Workspace: "w", Channel: "c"}
+		if err := db.Hold(ctx, to, digest.ScopeWorkspace, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		at := must(db.moment(ctx))
+		old := map[string]pace{"old": {next: at - micros(25*time.Hour), every: 5}, "test/w/recent": {next: at}}
+		if err := db.update(ctx, "test", func(t *tx) error { return putPaces(ctx, t, old) }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.write.ExecContext(ctx, "INSERT INTO notices (subscription, cause, at, told) VALUES ('ended', 'gone', 1, 0)"); err != nil {
+			t.Fatal(err)
+		}
+		names := func() (out []string) {
+			t.Helper()
+			if err := each(ctx, db, "SELECT name FROM paces UNION SELECT subscription FROM notices ORDER BY 1", nil, func(r *sql.Rows) error {
+				var s string
+				err := r.Scan(&s)
+				out = append(out, s)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		if err := db.sweep(ctx, t0); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff([]string{"test/w", "test/w/recent"}, names()); d != "" {
+			t.Errorf("left (-want +got):\n%s", d)
 		}
 	})
 }
