@@ -246,7 +246,10 @@ func (p *Deliveries) drain(ctx context.Context, lane digest.Lane, turn time.Dura
 			}
 			return false
 		}
-		done = func() bool { return err != nil || ctx.Err() != nil || turn > 0 && time.Since(began) >= turn || stuck() }
+		done = func() bool {
+			// What is reserved is used, even when the turn is over: it would be lost.
+			return err != nil || ctx.Err() != nil || turn > 0 && slots.N == 0 && time.Since(began) >= turn || stuck()
+		}
 	)
 	for {
 		if !done() && !time.Now().Before(at) && len(busy) < hands {
