@@ -74,7 +74,7 @@ func newCrowd(pace digest.Pace) *crowd {
 // strict is a platform that says what it allows: 50 requests a second in all, and 5 in
 // 5 seconds to a channel. We ask for a little less.
 func strict() *crowd {
-	c := newCrowd(digest.Pace{Platform: digest.Rate{Every: scaled(time.Second / 48)}, Channel: digest.Rate{Every: scaled(time.Second), Burst: 4}})
+	c := newCrowd(digest.Pace{Platform: digest.Rate{Every: scaled(2 * time.Second / 97)}, Channel: digest.Rate{Every: scaled(time.Second), Burst: 4}})
 	c.all, c.channel = limit{50, scaled(time.Second)}, limit{5, scaled(5 * time.Second)}
 	return c
 }
