@@ -264,6 +264,20 @@ func TestGatewayTLS(t *testing.T) {
 	}
 }
 
+// What discordgo does behind our back, and the test that holds our way around it:
+//
+//	never Hello: Open hangs, holding its lock         TestGatewayNeverHello
+//	op 7 in place of RESUMED: it locks up             TestGatewayReconnect
+//	close 4004 while running: it reconnects for ever  TestGatewayFatal
+//	no heartbeat acknowledged: noticed after 206 s    TestGatewayZombie
+//	op 9: an invalid session                          TestGatewayInvalidSession
+//	429: it sleeps whatever the context says          TestBuckets
+//	429 without an end, or in HTML: it goes on        TestPostFates (one request each), TestBreaker
+//	500, 503: it repeats them                         TestPostFates (one request each)
+//	buckets of interaction tokens are never freed     TestAnswersLeaveNoBuckets
+//	no nonce, no enforce_nonce                        TestPost, TestNonce
+//	signatures of any age                             TestHTTP
+
 // A gateway that accepts and never says Hello is left after a while, not waited for
 // for ever.
 func TestGatewayNeverHello(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -445,6 +446,30 @@ func TestRespondGivesUp(t *testing.T) {
 	after(true)
 	if r := f.last(t, http.MethodPatch, "/messages/@original"); !strings.Contains(string(r.body), "being restarted") {
 		t.Errorf("told %s", r.body)
+	}
+}
+
+// Each interaction has a token, and discordgo would keep a bucket for each for ever.
+func TestAnswersLeaveNoBuckets(t *testing.T) {
+	f := newFake(t)
+	a := f.adapter(t, Options{})
+	kept := func() int { return reflect.ValueOf(a.session.Ratelimiter).Elem().FieldByName("buckets").Len() }
+	before := kept()
+	for i := range 50 {
+		a.receive(t.Context(), &desk{}, raw(2, chat("topics"), map[string]any{"id": fmt.Sprint(710+i), "token": fmt.Sprint("token", i)}))
+	}
+	if n := f.count(http.MethodPost, "/callback"); n != 50 {
+		t.Fatalf("%d answers", n)
+	}
+	a.limits.mu.Lock()
+	own := len(a.limits.buckets)
+	a.limits.mu.Unlock()
+	if n := kept() - before; n != 0 || own != 0 {
+		t.Errorf("%d buckets of discordgo's and %d of ours are kept", n, own)
+	}
+	// The measure measures: a post does leave one.
+	if _, err := a.Post(t.Context(), here, "d1", onePart(t, a), ""); err != nil || kept() == before {
+		t.Errorf("%d buckets after a post, %v", kept(), err)
 	}
 }
 

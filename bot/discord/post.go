@@ -353,6 +353,9 @@ const (
 	codeOverloaded      = 130000
 )
 
+// badTokenPause is how long nothing is posted after Discord did not know the token.
+const badTokenPause = 10 * time.Minute
+
 // classify is what became of a post, and what to tell the subscription's owner. A nil
 // result means that it was accepted, and into is filled.
 func classify(out outcome, into *posted) *bot.PostError {
@@ -386,6 +389,12 @@ func classify(out outcome, into *posted) *bot.PostError {
 			out.scope = digest.ScopeChannel
 		}
 		return slower(cmp.Or(out.retryAfter(), unnamedPause), out.scope)
+	case out.status == http.StatusUnauthorized:
+		// One token speaks for all: that it was reset is no reason to end every
+		// subscription. Asking seldom keeps us far from the ban on invalid requests.
+		f := fail(bot.FateRetry, badTokenPause, refusalWords(out.status, e.Code))
+		f.Scope = digest.ScopePlatform
+		return f
 	case out.status == http.StatusForbidden && !spoken:
 		// A page of the network before Discord, as during a ban of our address.
 		f := fail(bot.FateRetry, cmp.Or(out.retryAfter(), 10*time.Minute), "Something before Discord turned us away.")

@@ -158,7 +158,10 @@ func TestPostFates(t *testing.T) {
 		{"429 in HTML that says nothing", answer(429, page), bot.FateRetry, time.Minute, "wait"},
 		{"429 for ever", answer(429, `{"message":"x","retry_after":1e300}`), bot.FateRetry, maxWait, "wait"},
 		{"slow mode", answer(400, code(20016)), bot.FateRetry, time.Minute, "wait"},
-		{"401", answer(401, code(0)), bot.FateDead, 0, "token"},
+		{"token that was reset", answer(401, code(0)), bot.FateRetry, badTokenPause, "token"},
+		{"removed from the server", answer(404, code(10004)), bot.FateDead, 0, "removed from it"},
+		{"no server in common", answer(403, code(50278)), bot.FateDead, 0, "direct messages"},
+		{"a server that is down", answer(503, `{"message":"Guild is unavailable","code":0}`), bot.FateUnsure, 0, "error of its own"},
 		{"missing access", answer(403, code(50001)), bot.FateDead, 0, "cannot see"},
 		{"missing permissions", answer(403, code(50013)), bot.FateDead, 0, "Send Messages"},
 		{"closed direct messages", answer(403, code(50007)), bot.FateDead, 0, "direct messages"},
@@ -196,7 +199,7 @@ func TestPostFates(t *testing.T) {
 			}
 			scope := map[string]digest.Scope{
 				"429 in JSON": digest.ScopeChannel, "429 for all routes": digest.ScopePlatform, "429 in HTML": digest.ScopePlatform, "429 in HTML that says nothing": digest.ScopePlatform,
-				"429 for ever": digest.ScopeChannel, "slow mode": digest.ScopeChannel, "403 of a proxy": digest.ScopePlatform,
+				"token that was reset": digest.ScopePlatform, "429 for ever": digest.ScopeChannel, "slow mode": digest.ScopeChannel, "403 of a proxy": digest.ScopePlatform,
 			}[tt.name]
 			if p.Scope != scope {
 				t.Errorf("what is to wait is %q, want %q", p.Scope, scope)
