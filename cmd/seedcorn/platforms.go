@@ -101,24 +101,46 @@ func (p places) talk(ctx context.Context, w *world, h bot.Handler) *sync.WaitGro
 		}
 		all.Go(func() {
 			for ctx.Err() == nil {
+				run := func(ctx context.Context) error { return platform.Run(ctx, h) }
 				if d, ok := platform.(*discord.Adapter); ok {
-					if changed, err := d.Register(ctx, w.cfg.DiscordGuilds...); err != nil {
-						w.log.Error("registering commands", "platform", name, "error", err)
-					} else if changed {
-						w.log.Info("commands registered", "platform", name)
-					}
+					run = func(ctx context.Context) error { return w.listenOnDiscord(ctx, d, h) }
 				}
-				if err := platform.Run(ctx, h); err != nil && ctx.Err() == nil {
-					w.log.Error("platform ended", "platform", name, "error", err, "again_in", reconnectAfter)
+				again := reconnectAfter
+				if err := run(ctx); err != nil && ctx.Err() == nil {
+					w.log.Error("platform ended", "platform", name, "error", err, "again_in", again)
+				} else if err == nil {
+					again = time.Second // another process took over, or may have
 				}
 				select {
-				case <-time.After(reconnectAfter):
+				case <-time.After(again):
 				case <-ctx.Done():
 				}
 			}
 		})
 	}
 	return &all
+}
+
+// gatewayLease is how long after the death of the process on Discord's gateway another
+// takes its place.
+const gatewayLease = 20 * time.Second
+
+// listenOnDiscord registers the commands and listens. Everyone who connects to the
+// gateway with one token is sent everything, so that of the processes on this database
+// one connects; a second is ready to follow it. Requests over HTTP may come to all.
+func (w *world) listenOnDiscord(ctx context.Context, d *discord.Adapter, h bot.Handler) error {
+	listen := func(ctx context.Context) error {
+		if changed, err := d.Register(ctx, w.cfg.DiscordGuilds...); err != nil {
+			w.log.Error("registering commands", "platform", discord.Name, "error", err)
+		} else if changed {
+			w.log.Info("commands registered", "platform", discord.Name)
+		}
+		return d.Run(ctx, h)
+	}
+	if w.cfg.DiscordPublicKey != "" {
+		return listen(ctx)
+	}
+	return w.db.Alone(ctx, "gateway of "+discord.Name, gatewayLease, listen)
 }
 
 func (a *app) manifestCommand() *cobra.Command {
