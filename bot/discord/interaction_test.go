@@ -456,7 +456,7 @@ func TestAnswersLeaveNoBuckets(t *testing.T) {
 	kept := func() int { return reflect.ValueOf(a.session.Ratelimiter).Elem().FieldByName("buckets").Len() }
 	before := kept()
 	for i := range 50 {
-		a.receive(t.Context(), &desk{}, raw(2, chat("topics"), map[string]any{"id": fmt.Sprint(710+i), "token": fmt.Sprint("token", i)}))
+		a.receive(t.Context(), &desk{}, raw(2, chat("topics"), map[string]any{"id": fmt.Sprint(710 + i), "token": fmt.Sprint("token", i)}))
 	}
 	if n := f.count(http.MethodPost, "/callback"); n != 50 {
 		t.Fatalf("%d answers", n)
