@@ -261,10 +261,20 @@ func (s *site) editions(r *http.Request) ([]Edition, time.Time, error) {
 		return nil, time.Time{}, fmt.Errorf("listing digests: %w", err)
 	}
 	last := s.updated(nil)
-	if len(editions) > 0 {
-		last = editions[0].Composed
+	for i, e := range editions {
+		if at := amended(e); i == 0 || at.After(last) {
+			last = at
+		}
 	}
 	return editions, last, nil
+}
+
+// amended is when a digest was composed, or corrected since.
+func amended(e Edition) time.Time {
+	if e.Amended.After(e.Composed) {
+		return e.Amended
+	}
+	return e.Composed
 }
 
 // digestsAtom and digestsJSON are feeds of the digests, one entry for each.
@@ -284,7 +294,7 @@ func (s *site) digestsAtom(r *http.Request) (reply, error) {
 	for _, e := range editions {
 		page := s.absolute(r, pathTo("digest", e.ID))
 		feed.Entries = append(feed.Entries, atomEntry{
-			ID: page, Title: editionTitle(e), Updated: stamp(e.Composed), Published: stamp(e.Composed), Summary: tidy(bot.Digest(e.Digest).Summary),
+			ID: page, Title: editionTitle(e), Updated: stamp(amended(e)), Published: stamp(e.Composed), Summary: tidy(bot.Digest(e.Digest).Summary),
 			Authors: []atomPerson{{s.Title}}, Links: []atomLink{{"alternate", "text/html", page}},
 		})
 	}
@@ -305,7 +315,7 @@ func (s *site) digestsJSON(r *http.Request) (reply, error) {
 	for _, e := range editions {
 		page := s.absolute(r, pathTo("digest", e.ID))
 		feed.Items = append(feed.Items, jsonItem{
-			ID: page, URL: page, Title: editionTitle(e), ContentText: tidy(bot.Digest(e.Digest).Summary), Published: stamp(e.Composed), Modified: stamp(e.Composed),
+			ID: page, URL: page, Title: editionTitle(e), ContentText: tidy(bot.Digest(e.Digest).Summary), Published: stamp(e.Composed), Modified: stamp(amended(e)),
 			Authors: []jsonAuthor{{s.Title}}, Tags: []string{},
 		})
 	}

@@ -200,10 +200,18 @@ func TestCorrectionEditsDigests(t *testing.T) {
 	if err != nil || len(ds) != 1 {
 		t.Fatal(err)
 	}
-	page := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodGet, "http://localhost/digest/"+string(ds[0].ID), nil)
-	r.RemoteAddr = "127.0.0.1:1"
-	n.a.pages(n.w, n.platforms).ServeHTTP(page, r)
+	pages := n.a.pages(n.w, n.platforms)
+	open := func(path string) *httptest.ResponseRecorder {
+		page := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
+		r.RemoteAddr = "127.0.0.1:1"
+		pages.ServeHTTP(page, r)
+		return page
+	}
+	if feed := open("/digests.atom").Body.String(); !strings.Contains(feed, "<updated>"+ds[0].Amended.Format(time.RFC3339)+"</updated>") {
+		t.Errorf("amended at %v, and the feed says\n%s", ds[0].Amended, feed)
+	}
+	page := open("/digest/" + string(ds[0].ID))
 	if body := page.Body.String(); page.Code != http.StatusOK || !strings.Contains(body, "license is Apache-2.0 because the paper says so") || !strings.Contains(body, "Corrected since it was posted") {
 		t.Errorf("the archive's page, %d:\n%s", page.Code, body)
 	}
