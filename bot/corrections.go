@@ -112,7 +112,7 @@ func editor(ctx context.Context, d Desk, inv Invocation) (standing, holds bool, 
 	if err != nil {
 		return false, false, err
 	}
-	standing = !inv.Asker.Guest && (manages(inv.Asker, s) || listed(inv.Asker, s.Editors))
+	standing = manages(inv.Asker, s) || listed(inv.Asker, s.Editors)
 	holds, err = d.Holds(ctx, inv.Place, inv.Asker.ID)
 	return standing, holds, err
 }

@@ -263,12 +263,18 @@ func TestAmendLater(t *testing.T) {
 // An edit does not race the first posting: what is not sent yet is reworded where it
 // waits, and what is being sent is waited for.
 func TestAmendBeforeItIsSent(t *testing.T) {
+	for _, state := range []digest.DeliveryState{digest.Sending, digest.Unsure} {
+		t.Run(string(state), func(t *testing.T) { amendBeforeItIsSent(t, state) })
+	}
+}
+
+func amendBeforeItIsSent(t *testing.T, onItsWay digest.DeliveryState) {
 	p := newPaper(3)
 	for i := range 3 {
 		p.erratum(i, "a")
 	}
 	p.rows[1].State, p.rows[1].Receipt = digest.Pending, ""
-	p.rows[2].State, p.rows[2].Receipt = digest.Sending, ""
+	p.rows[2].State, p.rows[2].Receipt = onItsWay, ""
 	o := p.run(t, p.amendments())
 	if o.State != digest.AmendmentWaiting || o.NotBefore.Sub(noon) != sendingWait || p.edits != 1 {
 		t.Errorf("%+v after %d edits", o, p.edits)
