@@ -164,11 +164,19 @@ func (d desk) SubscriptionsOf(ctx context.Context, p bot.Place, all bool) ([]dig
 }
 
 func (d desk) PutSubscription(ctx context.Context, s digest.Subscription) error {
-	return d.db.PutSubscription(ctx, s)
+	if err := d.db.PutSubscription(ctx, s); err != nil {
+		return err
+	}
+	d.log.InfoContext(ctx, "subscription stored", "subscription", s.ID, "platform", s.Destination.Platform, "workspace", s.Destination.Workspace)
+	return nil
 }
 
 func (d desk) DeleteSubscription(ctx context.Context, id digest.SubscriptionID) error {
-	return d.db.DeleteSubscription(ctx, id)
+	if err := d.db.DeleteSubscription(ctx, id); err != nil {
+		return err
+	}
+	d.log.InfoContext(ctx, "subscription ended", "subscription", id)
+	return nil
 }
 
 func (d desk) Cadence(spec, zone string) (string, time.Time, error) {

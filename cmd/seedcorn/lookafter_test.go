@@ -249,6 +249,36 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// A subscription can be followed from whoever asked for it.
+func TestSubscribingIsLogged(t *testing.T) {
+	a, w, _, log := aWorld(t, nil)
+	router := bot.NewRouter(desk{w, a.now}, w.log)
+	reply := router.Handle(t.Context(), bot.Invocation{
+		ID: "i9", Command: "subscribe", Args: map[string]string{"query": "country:FR"},
+		Place: bot.Place{Platform: "test", Workspace: "w", Channel: "c"}, Asker: bot.Person{ID: "p", Manages: true},
+	})
+	subs, err := w.db.Subscriptions(t.Context())
+	if err != nil || len(subs) != 1 {
+		t.Fatalf("%d subscriptions (%v): %s", len(subs), err, reply.Document.Summary)
+	}
+	want := `"msg":"subscription stored","subscription":"` + string(subs[0].ID) + `","platform":"test","workspace":"w","invocation":"i9"`
+	if !strings.Contains(log.String(), want) {
+		t.Errorf("no %s in\n%s", want, log)
+	}
+}
+
+// Where the operator can't be told, the program says so before it begins.
+func TestOperatorWithoutPlatform(t *testing.T) {
+	a, w, _, _ := aWorld(t, func(c *config) { c.Operator, c.Listen = "slack:T1/C1", "127.0.0.1:0" })
+	has, err := parseRoles(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.serve(t.Context(), w, has); err == nil || !strings.Contains(err.Error(), `OPERATOR: no platform "slack" is configured`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOperatorSetting(t *testing.T) {
 	for value, want := range map[string]digest.Destination{
 		"slack:T1/C2": {Platform: "slack", Workspace: "T1", Channel: "C2"}, "discord:1/2": {Platform: "discord", Workspace: "1", Channel: "2"},

@@ -160,6 +160,9 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	if s, ok := platforms[slack.Name].(*slack.Adapter); ok {
 		a.tidyWorkspaces(ctx, w, s)
 	}
+	if to, ok := w.cfg.operator(); ok && has[string(jobs.RoleMaintain)] && platforms[to.Platform] == nil {
+		return usagef("set its token, or name a channel of a platform that is configured", "%sOPERATOR: no platform %q is configured", prefix, to.Platform)
+	}
 	engine, err := a.engine(ctx, w, platforms, has)
 	if err != nil {
 		return err

@@ -314,6 +314,7 @@ func TestBackup(t *testing.T) {
 	p := sqlitePlace(t)
 	db := p.open(t)
 	ingest(t, db, research()...)
+	outgoing(t, db, "s1", "c1", 2)
 	path := filepath.Join(t.TempDir(), "copy.db")
 	if err := db.Backup(t.Context(), path); err != nil {
 		t.Fatal(err)
@@ -321,6 +322,24 @@ func TestBackup(t *testing.T) {
 	copied := place{location: "sqlite:" + path}.open(t)
 	if got, want := groups(t, copied), groups(t, db); got != want {
 		t.Errorf("the copy has %s, want %s", got, want)
+	}
+	audit(t, copied)
+	// Life goes on in the copy: the same entries change nothing, new ones come in, and
+	// what was on its way is sent from here.
+	before, err := copied.Stats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ingest(t, copied, research()...)
+	if after, err := copied.Stats(t.Context()); err != nil || after != before {
+		t.Errorf("the same entries again made %+v of %+v (%v)", after, before, err)
+	}
+	ingest(t, copied, entry("arxiv:cs.CL", "new", "A paper that came after the restore", 0))
+	if after, err := copied.Stats(t.Context()); err != nil || after.Works != before.Works+1 {
+		t.Errorf("a new entry made %+v of %+v (%v)", after, before, err)
+	}
+	if got := claim(t, copied, time.Minute, 9); len(got) != 1 {
+		t.Errorf("%d deliveries go out from the copy, want the first part of the digest that was on its way", len(got))
 	}
 	audit(t, copied)
 	if err := db.Backup(t.Context(), path); !errors.Is(err, os.ErrExist) {
