@@ -38,7 +38,66 @@ type chartForm struct {
 	At     int               `json:"at"` // the first of its blocks
 	N      int               `json:"n"`  // how many they are
 	Native []json.RawMessage `json:"native,omitempty"`
-	Data   message.Chart     `json:"data"`
+	Data   chartData         `json:"data"`
+}
+
+// chartData is a chart as it is kept: a [message.Chart] without what is zero in it.
+type chartData message.Chart
+
+// MarshalJSON leaves out what reading it back puts in by itself.
+func (c chartData) MarshalJSON() ([]byte, error) {
+	raw, err := encode(message.Chart(c))
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	return encode(dense(v))
+}
+
+// dense is JSON without the fields that are null, false, zero or empty. The elements of
+// an array all stay: their places mean something.
+func dense(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i, x := range v {
+			v[i] = dense(x)
+		}
+	case map[string]any:
+		for k, x := range v {
+			x = dense(x)
+			v[k] = x
+			switch x := x.(type) {
+			case nil:
+				delete(v, k)
+			case bool:
+				if !x {
+					delete(v, k)
+				}
+			case string:
+				if x == "" {
+					delete(v, k)
+				}
+			case json.Number:
+				if x == "0" {
+					delete(v, k)
+				}
+			case []any:
+				if len(x) == 0 {
+					delete(v, k)
+				}
+			case map[string]any:
+				if len(x) == 0 {
+					delete(v, k)
+				}
+			}
+		}
+	}
+	return v
 }
 
 // What Slack's own chart takes
@@ -308,7 +367,7 @@ func (a *Adapter) pictures(ctx context.Context, token string, p payload) (map[in
 	}
 	out := map[int][]json.RawMessage{}
 	for i, c := range p.Charts {
-		png, err := a.draw(c.Data)
+		png, err := a.draw(message.Chart(c.Data))
 		if err != nil {
 			return nil, fmt.Errorf("drawing a chart: %w", err)
 		}
@@ -316,7 +375,7 @@ func (a *Adapter) pictures(ctx context.Context, token string, p payload) (map[in
 		if err != nil {
 			return nil, err
 		}
-		block, err := picture(c.Data, id)
+		block, err := picture(message.Chart(c.Data), id)
 		if err != nil {
 			return nil, err
 		}

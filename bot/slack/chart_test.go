@@ -279,7 +279,7 @@ func TestNativeChart(t *testing.T) {
 			if forms := string(parts[0].Payload); tt.chart.Kind == message.ChartLines && strings.Contains(forms, `"type":"line"`) != tt.want {
 				t.Errorf("lines are not a chart of lines: %s", forms)
 			}
-			if ok && !reflect.DeepEqual(p.Charts[0].Data, tt.chart) {
+			if ok && !reflect.DeepEqual(message.Chart(p.Charts[0].Data), tt.chart) {
 				t.Errorf("kept %+v", p.Charts[0].Data)
 			}
 		})

@@ -61,8 +61,13 @@ const (
 	// A request must be acknowledged within three seconds:
 	// https://docs.slack.dev/interactivity/handling-user-interaction
 	ackWithin = 3 * time.Second
-	// patience is how long we wait for an answer before acknowledging without it.
-	patience = 1500 * time.Millisecond
+	// patience is how long a command waits for its answer before it is acknowledged
+	// without: the answer follows by the response_url, and nobody sees a difference. So
+	// that acknowledgments stay short however slow answers are, it is short.
+	patience = 250 * time.Millisecond
+	// formPatience is for a filled-in form, which closes with an empty acknowledgment:
+	// what is wrong with it can be said in the acknowledgment only.
+	formPatience = 1500 * time.Millisecond
 	// A response_url serves five messages within thirty minutes:
 	// https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
 	hookUses = 5

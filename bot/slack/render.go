@@ -544,7 +544,7 @@ func (r *renderer) Chart(c message.Chart) {
 	for _, g := range r.groups[from:] {
 		bars = append(bars, g.pieces...)
 	}
-	form := &chartForm{N: len(bars), Data: c}
+	form := &chartForm{N: len(bars), Data: chartData(c)}
 	if b := r.native(c); b != nil {
 		n := &renderer{}
 		n.add(false, b)

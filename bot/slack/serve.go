@@ -52,7 +52,7 @@ func (a *Adapter) take(ctx context.Context, h bot.Handler, kind, id string, raw 
 	}
 	known, first := a.seen.begin(kind+" "+id, time.Now())
 	if !first {
-		timer := time.NewTimer(patience)
+		timer := time.NewTimer(patienceWith(kind))
 		defer timer.Stop()
 		select {
 		case <-known.done:
@@ -61,7 +61,7 @@ func (a *Adapter) take(ctx context.Context, h bot.Handler, kind, id string, raw 
 			return nil, nil
 		}
 	}
-	ack := a.run(ctx, kind != kindEvent, work)
+	ack := a.run(ctx, patienceWith(kind), work)
 	a.seen.end(known, ack)
 	return ack, nil
 }
@@ -84,9 +84,20 @@ func (t *turn) acknowledge(ack []byte) bool {
 	}
 }
 
+// patienceWith is how long a request may wait for its answer. An event has none.
+func patienceWith(kind string) time.Duration {
+	switch kind {
+	case kindCommand:
+		return patience
+	case kindInteractive:
+		return formPatience
+	}
+	return 0
+}
+
 // run does work in the background and waits for its acknowledgment, if it is worth
-// waiting, as long as patience lasts.
-func (a *Adapter) run(ctx context.Context, wait bool, work func(*turn)) []byte {
+// waiting, so long.
+func (a *Adapter) run(ctx context.Context, wait time.Duration, work func(*turn)) []byte {
 	// The answer outlives the request: it follows up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.opt.AnswerWithin+time.Minute)
 	t := &turn{ctx: ctx, ack: make(chan []byte), over: make(chan struct{})}
@@ -104,10 +115,10 @@ func (a *Adapter) run(ctx context.Context, wait bool, work func(*turn)) []byte {
 		work(t)
 	}()
 	defer close(t.over)
-	if !wait {
+	if wait == 0 {
 		return nil
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case ack := <-t.ack:

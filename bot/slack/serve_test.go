@@ -308,7 +308,7 @@ func TestDuplicates(t *testing.T) {
 		a, _ := newAdapter(t, f, nil)
 		e := &echo{}
 		slow := handler(func(ctx context.Context, inv bot.Invocation) bot.Reply {
-			time.Sleep(time.Second)
+			time.Sleep(patience / 2)
 			return e.Handle(ctx, inv)
 		})
 		acks := make(chan string, 3)

@@ -13,7 +13,7 @@
 //
 //	Socket Mode ──[Adapter.Run]──────┐
 //	                                 ├─► take: known already? decode ─► bot.Invocation ─► bot.Handler
-//	HTTP ──[Adapter.Handler]─verify──┘        │ answered in 1.5 s: the answer is the acknowledgment
+//	HTTP ──[Adapter.Handler]─verify──┘        │ answered at once: the answer is the acknowledgment
 //	                                          └ slower: acknowledged empty, followed up
 //
 // Strangers' text is only ever put where Slack does not parse: rich_text elements

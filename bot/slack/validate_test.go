@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
+
+	"seedcorn/bot/message"
 )
 
 // A validator holds what leaves us to Slack's limits, and to our own rule that
@@ -51,7 +53,7 @@ func validMessage(raw []byte) (faults []string, shown string) {
 	if forms, ok := readPayload(raw); ok {
 		// It is sent in one of these ways, each of which is held to the limits.
 		for _, way := range []func(chartForm) []json.RawMessage{asText, asNative, func(c chartForm) []json.RawMessage {
-			b, _ := picture(c.Data, "F0123456789")
+			b, _ := picture(message.Chart(c.Data), "F0123456789")
 			return []json.RawMessage{b}
 		}} {
 			sent, err := forms.with(way)
