@@ -102,13 +102,7 @@ type harness struct {
 
 // run runs the harness. The error is for what keeps it from judging.
 func run(ctx context.Context, o options, say func(format string, args ...any)) (report, error) {
-	if o.Processes == 0 {
-		o.Processes = map[string]int{"postgres": 3}[o.Database] + map[string]int{"sqlite": 1}[o.Database]
-	}
-	h := &harness{
-		options: o, say: say, began: time.Now(), rng: rand.New(rand.NewPCG(o.Seed, 1)),
-		kills: map[string]int{}, starts: map[digest.SubscriptionID]time.Time{},
-	}
+	h := newHarness(o, say)
 	say("seed %d", o.Seed)
 	stop, err := h.prepare(ctx)
 	defer stop()
@@ -123,6 +117,16 @@ func run(ctx context.Context, o options, say func(format string, args ...any)) (
 		return report{}, err
 	}
 	return h.judge(ctx, stormed)
+}
+
+func newHarness(o options, say func(format string, args ...any)) *harness {
+	if o.Processes == 0 {
+		o.Processes = map[string]int{"postgres": 3}[o.Database] + map[string]int{"sqlite": 1}[o.Database]
+	}
+	return &harness{
+		options: o, say: say, began: time.Now(), rng: rand.New(rand.NewPCG(o.Seed, 1)),
+		kills: map[string]int{}, starts: map[digest.SubscriptionID]time.Time{},
+	}
 }
 
 // prepare builds, starts and fills everything that the program needs around it.
@@ -269,7 +273,7 @@ func (h *harness) command(ctx context.Context, plan string, args ...string) *exe
 		"SLACK_URL": h.slack.URL, "SLACK_BOT_TOKEN": botToken, "SLACK_APP_TOKEN": appToken,
 		"DISCORD_URL": h.discord.URL, "DISCORD_TOKEN": discordToken,
 		"HUGGINGFACE_URL": bases.HuggingFace, "GITHUB_URL": bases.GitHubAPI, "ARXIV_RSS_URL": bases.ArXivRSS, "ARXIV_API_URL": bases.ArXivAPI, "ARXIV_PAGES_URL": bases.ArXivRSS,
-		"TEST_MANNERS": "1ms", "TEST_KILL": plan, "TEST_STALE": h.Stale.String(),
+		"TEST_MANNERS": "1ms", "TEST_KILL": plan, "TEST_STALE": h.stale(),
 	} {
 		c.Env = append(c.Env, "SEEDCORN_"+k+"="+v)
 	}
@@ -277,6 +281,14 @@ func (h *harness) command(ctx context.Context, plan string, args ...string) *exe
 	c.Env = append(c.Env, "GOMAXPROCS=1")
 
 	return c
+}
+
+// stale is what the program is told; "" leaves it as in life.
+func (h *harness) stale() string {
+	if h.Stale <= 0 {
+		return ""
+	}
+	return h.Stale.String()
 }
 
 // roles are those of a process, as arguments.
