@@ -319,3 +319,33 @@ func TestOwedIsBounded(t *testing.T) {
 		t.Errorf("%d due times over %v", dues, p.To.Sub(p.From))
 	}
 }
+
+// A clock that jumps moves what is owed, and never makes it owed twice: what was said
+// is behind the cursor, wherever the clock is.
+func TestOwedWhenClocksJump(t *testing.T) {
+	c, err := ParseCadence("weekly", "Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	sub := digest.Subscription{Cursor: start}
+	var said []digest.Period
+	for _, jump := range []time.Duration{0, 8 * 24 * time.Hour, time.Hour, -20 * 24 * time.Hour, 365 * 24 * time.Hour, -300 * 24 * time.Hour, 330 * 24 * time.Hour, 8 * 24 * time.Hour} {
+		start = start.Add(jump)
+		p, missed := Owed(sub, c, start)
+		if p.To.IsZero() {
+			continue
+		}
+		if !p.From.Equal(sub.Cursor) || !p.From.Before(p.To) || p.To.After(start) {
+			t.Errorf("at %s, after %s: owed %s to %s", start, sub.Cursor, p.From, p.To)
+		}
+		if weeks := int(p.To.Sub(p.From).Hours()/24/7 + 0.5); missed != weeks {
+			t.Errorf("at %s: %d due times in %d weeks", start, missed, weeks)
+		}
+		said = append(said, p)
+		sub.Cursor = p.To
+	}
+	if len(said) != 4 { // a week, a year in one, four weeks in one, a week
+		t.Errorf("%d digests: %v", len(said), said)
+	}
+}

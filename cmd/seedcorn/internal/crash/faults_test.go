@@ -73,6 +73,7 @@ func (h *harness) well(t *testing.T) {
 // A program that is older than the database goes on while it runs: migrations only
 // add. It does not start again, and says why and what to do.
 func TestNewerDatabase(t *testing.T) {
+	t.Parallel()
 	for _, database := range []string{"sqlite", "postgres"} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()
@@ -102,6 +103,7 @@ func TestNewerDatabase(t *testing.T) {
 // A platform that only ever says "go slower" is asked seldom, and when it is well
 // again everything arrives, once.
 func TestEndlessLimits(t *testing.T) {
+	t.Parallel()
 	o := short(t, "sqlite")
 	o.Stale = 0 // as in life
 	h := prepared(t, o)
@@ -145,6 +147,7 @@ func TestEndlessLimits(t *testing.T) {
 // A platform that answers a byte at a time, without an end, holds up its own message
 // only, and for no longer than an attempt may take.
 func TestSlowLoris(t *testing.T) {
+	t.Parallel()
 	o := short(t, "sqlite")
 	o.Stale = 0
 	h := prepared(t, o)
@@ -177,6 +180,7 @@ func TestSlowLoris(t *testing.T) {
 // While PostgreSQL takes no writes, as one does that became a standby, nothing is
 // posted; afterwards everything is, once.
 func TestReadOnlyDatabase(t *testing.T) {
+	t.Parallel()
 	o := short(t, "postgres")
 	o.Outages = 1 // a cluster of our own; the storm that would take it down is not run
 	h := prepared(t, o)
