@@ -319,10 +319,15 @@ func (w *world) deliveries(a *app, platforms places) *jobs.Deliveries {
 }
 
 // refused words what a subscription's owner is told when it was paused: directly, on
-// the same platform. There is no way where the platform has none, nobody owns it, or it
-// is the direct messages themselves that are refused.
+// the same platform. Where it is the direct messages themselves that are refused, it is
+// said where the owner asked for them. There is no way where the platform has none,
+// nobody owns it, or the direct messages were asked for in direct messages.
 func (p places) refused(f digest.Refusal) (to digest.Destination, parts []digest.Part, err error) {
 	sub := f.Subscription
+	if sub.Destination.Direct && sub.Asked != (digest.Destination{}) && sub.Asked != sub.Destination {
+		parts, err = p.render(sub.Asked, bot.Shut(sub))
+		return sub.Asked, parts, err
+	}
 	c, ok := p[sub.Destination.Platform].(bot.Correspondent)
 	if !ok || sub.Owner == "" || sub.Destination.Direct {
 		return to, nil, nil
