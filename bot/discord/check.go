@@ -100,13 +100,29 @@ func (a *Adapter) Check(ctx context.Context) []Finding {
 		add("commands", false, err.Error(), "shorten what the table of commands says")
 		return fs
 	}
+	// A person looks before the first start: what serve will do by itself is no fault.
 	var have []registration
-	if err := a.get(ctx, "/applications/"+app.ID+"/commands?with_localizations=true", &have); err != nil {
-		add("commands", false, err.Error(), "try again")
-		return fs
+	path := "/applications/" + app.ID + "/commands"
+	out = a.do(ctx, call{method: http.MethodGet, path: path + "?with_localizations=true", bucket: path})
+	switch {
+	case out.status == http.StatusNotFound, out.ok() && json.Unmarshal(out.body, &have) == nil && len(have) == 0:
+		add("commands", true, "none is registered everywhere yet; seedcorn serve does it when it starts", "")
+	case !out.ok():
+		add("commands", false, out.failure().Error(), "try again")
+	default:
+		say := fmt.Sprintf("%d are registered everywhere", len(have))
+		if same, err := equal(have, want); err != nil || !same {
+			say += "; they differ from this version's, and seedcorn serve registers them anew when it starts"
+		}
+		add("commands", true, say, "")
 	}
-	same, err := equal(have, want)
-	add("commands", err == nil && same, fmt.Sprintf("%d registered everywhere", len(have)), "they differ from this version's and are registered anew when it starts")
+	var guilds []struct {
+		Name string `json:"name"`
+	}
+	if a.get(ctx, "/users/@me/guilds?limit=200", &guilds) == nil {
+		in, _ := Manifest(app.ID, a.opt.Pictures) // the id is Discord's own
+		add("servers", len(guilds) > 0, fmt.Sprintf("we are in %d", len(guilds)), "open this link to add Seedcorn to one: "+in.Server)
+	}
 	return fs
 }
 

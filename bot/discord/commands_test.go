@@ -294,7 +294,7 @@ func TestCheck(t *testing.T) {
 		case strings.HasSuffix(r.URL.Path, "/applications/@me"):
 			_, _ = w.Write(mustJSON(app))
 			return true
-		case strings.HasSuffix(r.URL.Path, "/commands"):
+		case strings.HasSuffix(r.URL.Path, "/commands"), strings.HasSuffix(r.URL.Path, "/guilds"):
 			_, _ = w.Write([]byte("[]"))
 			return true
 		}
@@ -302,7 +302,10 @@ func TestCheck(t *testing.T) {
 	}
 	b := f.adapter(t, Options{PublicKey: strings.Repeat("00", 32), ApplicationID: "1"})
 	fs = b.Check(t.Context())
-	for _, what := range []string{"clock", "application", "intents", "interactions", "public key", "commands"} {
+	if x := find(fs, "commands"); !x.OK || !strings.Contains(x.Say, "serve does it when it starts") {
+		t.Errorf("without commands: %+v", x)
+	}
+	for _, what := range []string{"clock", "application", "intents", "interactions", "public key", "servers"} {
 		if x := find(fs, what); x.OK || x.Say == "" || x.Hint == "" {
 			t.Errorf("%s: %+v", what, x)
 		}
