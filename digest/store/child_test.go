@@ -46,13 +46,7 @@ func childMove(ctx context.Context, from, to string) int {
 		defer m.From.Close()
 		if m.To, err = Open(ctx, to, Exclusively()); err == nil {
 			defer m.To.Close()
-			// A server notices after a moment that the one before has died.
-			for range 100 {
-				if _, err = m.Move(ctx); !errors.Is(err, ErrBusy) {
-					break
-				}
-				time.Sleep(20 * time.Millisecond)
-			}
+			_, err = m.Move(ctx)
 		}
 	}
 	if err != nil {

@@ -546,14 +546,26 @@ func (sqlite) alone(_ context.Context, db *DB) error {
 // its own and its schema's. One that reaches the server through a pooler may not be
 // seen.
 func (postgres) alone(ctx context.Context, db *DB) error {
+	const mine = "current_setting('application_name')"
+	after := fmt.Sprint(len(appName("")) + 1) // where the schema's name begins
 	var n int
-	err := first(ctx, db, `SELECT COUNT(DISTINCT application_name) FROM pg_stat_activity WHERE datname = current_database()
-		AND application_name LIKE 'seedcorn %' AND substr(application_name, `+fmt.Sprint(len(appName(""))+1)+`) = substr(current_setting('application_name'), `+fmt.Sprint(len(appName(""))+1)+`)
-		AND application_name <> current_setting('application_name')`, nil, &n)
-	if err == nil && n > 0 {
-		err = fmt.Errorf("%w: %d more are connected", ErrBusy, n)
+	for begun := time.Now(); ; {
+		err := first(ctx, db, `SELECT COUNT(DISTINCT application_name) FROM pg_stat_activity WHERE datname = current_database()
+			AND application_name LIKE 'seedcorn %' AND substr(application_name, `+after+`) = substr(`+mine+`, `+after+`)
+			AND application_name <> `+mine, nil, &n)
+		if err != nil || n == 0 {
+			return err
+		}
+		// One that has just ended is seen for a moment more.
+		if time.Since(begun) > 3*time.Second {
+			return fmt.Errorf("%w: %d more are connected", ErrBusy, n)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	return err
 }
 
 func (sqlite) whereabouts(_ context.Context, db *DB) (string, error) {
