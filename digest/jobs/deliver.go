@@ -115,7 +115,7 @@ func (d *door) turn(now time.Time, every time.Duration) time.Time {
 		d.next = now
 	}
 	at := d.next
-	d.next = at.Add(every - every/64) // a little faster than slots come, or it would never catch up
+	d.next = at.Add(every - every/256) // a little faster than slots come, or it would never catch up; hardly, or it would use up the room that they leave
 	return at
 }
 
