@@ -49,6 +49,6 @@
 // finished and wakes what is scheduled.
 //
 // A job that fails or panics every time, or that kills its process, is set aside after a
-// few attempts and shown ([Base.SetAside]). Its like is not inserted for an hour; the
-// rest go on.
+// few attempts and shown ([Base.SetAside]). Its like is not inserted for an hour, a lane
+// for a minute; the rest go on.
 package jobs

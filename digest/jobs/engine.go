@@ -218,6 +218,9 @@ const (
 	shortWait = ahead + time.Second
 	// setAsideFor is how long a job that failed for good keeps its like away.
 	setAsideFor = time.Hour
+	// laneAsideFor is so for a lane: its deliveries count attempts of their own, and one
+	// who dies over and over for another reason must not keep a workspace's digests back.
+	laneAsideFor = time.Minute
 	// catchUpWithin is how long the first digest after a start waits for the sources
 	// that were due: what came out while we were down belongs into the digest that is
 	// overdue.
@@ -595,7 +598,11 @@ func (e *Engine) setAside(ctx context.Context) (map[string]bool, error) {
 	}
 	out := map[string]bool{}
 	for _, j := range list.Jobs {
-		if j.FinalizedAt != nil && time.Since(*j.FinalizedAt) < setAsideFor {
+		during := setAsideFor
+		if j.Kind == (deliverArgs{}).Kind() {
+			during = laneAsideFor
+		}
+		if j.FinalizedAt != nil && time.Since(*j.FinalizedAt) < during {
 			out[j.Kind+" "+canonical(j.EncodedArgs)] = true
 		}
 	}
