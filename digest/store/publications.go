@@ -16,7 +16,7 @@ import (
 // first time. News that is older is not shown anew.
 const publishedWithin = 48 * time.Hour
 
-// Announce notes the messages that are to be published: those that were posted for a
+// Announce notes the digests' messages that are to be published: those posted for a
 // subscription that asks for it, or to one of the platforms where everything is. It
 // returns how many are new.
 func (db *DB) Announce(ctx context.Context, now time.Time, platforms ...string) (n int, err error) {
@@ -44,7 +44,7 @@ func (db *DB) Announce(ctx context.Context, now time.Time, platforms ...string) 
 		for _, id := range subs {
 			r, err := t.exec(ctx, `INSERT INTO publications (delivery, destination, state, attempt, not_before, at, words)
 				SELECT d.id, d.destination, 'waiting', 0, 0, 0, '' FROM deliveries d
-				WHERE d.subscription = $1 AND d.begun > $2 AND d.state = 'sent' AND d.receipt <> '' AND NOT EXISTS (SELECT 1 FROM publications p WHERE p.delivery = d.id)`,
+				WHERE d.subscription = $1 AND d.begun > $2 AND d.state = 'sent' AND d.receipt <> '' AND d.digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM publications p WHERE p.delivery = d.id)`,
 				string(id), millis(now.Add(-publishedWithin)))
 			if err != nil {
 				return err
