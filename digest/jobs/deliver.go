@@ -142,6 +142,9 @@ const (
 	handsUnpaced = 8
 	// linger is the longest that a lane in which nothing happens is waited in.
 	linger = 2 * time.Second
+	// briefHold is the longest hold that is sat out by those who hear of it: it is over
+	// before others do.
+	briefHold = 200 * time.Millisecond
 	// busyWait is when to look again for what another process has in hand.
 	busyWait = time.Second
 	// lanesAtOnce bounds the lanes that one Run works on.
@@ -372,7 +375,11 @@ func (p *Deliveries) one(ctx context.Context, lane digest.Lane, d digest.Deliver
 			return result{delivery: d, outcome: back}
 		}
 	}
-	if wait := p.held(lane); wait > 0 {
+	if wait := p.held(lane); wait > 0 && wait <= briefHold {
+		if sleep(ctx, time.Now().Add(wait)) != nil {
+			return result{delivery: d, outcome: back}
+		}
+	} else if wait > 0 {
 		back.NotBefore = p.Now().Add(wait)
 		return result{delivery: d, outcome: back}
 	}
@@ -444,7 +451,7 @@ func (p *Deliveries) settle(ctx context.Context, results []result) (sent int, er
 		case r.err != nil:
 			err = errors.Join(err, r.err) // the row stays in sending until it is stale
 			continue
-		case r.holdFor > 0:
+		case r.holdFor > briefHold:
 			if fault := p.Outbox.Hold(ctx, r.delivery.To, r.hold, r.holdFor); fault != nil {
 				err = errors.Join(err, fmt.Errorf("holding posts: %w", fault))
 			}
