@@ -5,22 +5,28 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"seedcorn/digest"
+	"seedcorn/digest/jobs"
 	"seedcorn/feeds"
+	"seedcorn/feeds/fetch"
 )
 
 // A garden serves feeds that grow on demand: RSS, Atom and arXiv's listing, 30 to
@@ -245,6 +251,113 @@ func BenchmarkListing(b *testing.B) {
 		}
 		b.StopTimer()
 		_ = w.close()
+		b.StartTimer()
+	}
+}
+
+// BenchmarkPullTogether measures a round of 2,000 small sources that take 200 ms to
+// answer, by one process and by four that share a PostgreSQL database, with all that a
+// serving process does besides. together/alone is what four take of the time of one.
+//
+//	SEEDCORN_TEST_POSTGRES=postgres://… go test ./cmd/seedcorn -run - -bench PullTogether -benchtime 1x
+func BenchmarkPullTogether(b *testing.B) {
+	location := os.Getenv("SEEDCORN_TEST_POSTGRES")
+	if location == "" {
+		b.Skip("SEEDCORN_TEST_POSTGRES is not set")
+	}
+	const n = 2000
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(200 * time.Millisecond) // the latency that is shared
+		w.Header().Set("Content-Type", "application/xml")
+		fmt.Fprintf(w, `<?xml version="1.0"?><rss version="2.0"><channel><title>%[1]s</title><item><title>One of %[1]s</title><link>https://garden.example%[1]s</link><guid>%[1]s</guid></item></channel></rss>`, r.URL.Path)
+	}))
+	defer server.Close()
+	var sources []feeds.Source
+	for i := range n {
+		u := fmt.Sprintf("%s/%d", server.URL, i)
+		sources = append(sources, feeds.Source{ID: feeds.SourceID("feed:" + u), Kind: feeds.KindFeed, URL: u})
+	}
+	a := &app{in: strings.NewReader(""), out: io.Discard, errs: io.Discard, now: time.Now}
+	pull := func(processes int) time.Duration {
+		admin, err := sql.Open("pgx", location)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer admin.Close()
+		schema := fmt.Sprintf("seedcorn_bench_%d_%d", os.Getpid(), time.Now().UnixNano())
+		if _, err := admin.Exec("CREATE SCHEMA " + schema); err != nil {
+			b.Fatal(err)
+		}
+		defer admin.Exec("DROP SCHEMA " + schema + " CASCADE")
+		u, err := url.Parse(location)
+		if err != nil {
+			b.Fatal(err)
+		}
+		q := u.Query()
+		q.Set("search_path", schema)
+		u.RawQuery = q.Encode()
+		cfg := demoConfig(server.URL, "")
+		cfg.DatabaseURL = u.String()
+		has, err := parseRoles([]string{"pull"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		var engines []*jobs.Engine
+		var first *world
+		for range processes {
+			w, err := a.openWith(ctx, cfg)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if first == nil {
+				first = w
+				if err := w.db.PutSources(ctx, sources); err != nil {
+					b.Fatal(err)
+				}
+			}
+			defer w.close()
+			// Two thousand sources are on as many hosts; here they share one.
+			w.client = fetch.New(fetch.Options{UserAgent: "bench", AllowPrivate: true, PerHost: n})
+			e, err := a.engine(ctx, w, places{}, has)
+			if err != nil {
+				b.Fatal(err)
+			}
+			engines = append(engines, e)
+		}
+		b.StartTimer()
+		began := time.Now()
+		for _, e := range engines {
+			running.Go(func() {
+				if err := e.Run(ctx); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		for {
+			waiting, err := first.db.Waiting(ctx, began)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if waiting == 0 {
+				break
+			}
+			time.Sleep(20 * time.Millisecond) // other processes: there is nothing to wait on
+		}
+		took := time.Since(began)
+		b.StopTimer()
+		cancel()
+		running.Wait()
+		return took
+	}
+	for b.Loop() {
+		b.StopTimer()
+		alone := pull(1)
+		together := pull(4)
+		b.ReportMetric(alone.Seconds(), "alone-s")
+		b.ReportMetric(together.Seconds(), "together-s")
+		b.ReportMetric(together.Seconds()/alone.Seconds(), "together/alone")
 		b.StartTimer()
 	}
 }

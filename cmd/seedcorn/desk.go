@@ -164,7 +164,7 @@ func (d desk) SubscriptionsOf(ctx context.Context, p bot.Place, all bool) ([]dig
 }
 
 func (d desk) PutSubscription(ctx context.Context, s digest.Subscription) error {
-	if err := d.db.PutSubscription(ctx, s); err != nil {
+	if err := d.db.ChangeSubscription(ctx, s); err != nil {
 		return err
 	}
 	d.log.InfoContext(ctx, "subscription stored", "subscription", s.ID, "platform", s.Destination.Platform, "workspace", s.Destination.Workspace)

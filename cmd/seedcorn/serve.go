@@ -460,6 +460,57 @@ func (a *app) subscriptionsCommand() *cobra.Command {
 	}
 	add.Flags().StringVar(&cadence, "cadence", "weekly", "weekly, daily, weekdays, monthly, 'Mondays at 9', or five cron fields")
 	add.Flags().StringVar(&zone, "zone", "", "IANA time zone (default: "+prefix+"ZONE)")
+	var query, newCadence, newZone string
+	edit := &cobra.Command{
+		Use: "edit ID", Short: "change what a subscription is about, or when it is due", Args: cobra.ExactArgs(1),
+		Long: `Change the query, the cadence or the zone of a subscription, whoever's it is. What it
+was told stays told: its next digest begins where the last one ended, and comes at the
+first time that the new cadence names.`,
+		Example: "  seedcorn subscriptions edit s2f4k6 --cadence 'Fridays at 16'\n  seedcorn subscriptions edit s2f4k6 --query 'country:CN' --zone Asia/Shanghai",
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.do(c.Context(), func(ctx context.Context, w *world) error {
+				changed := c.Flags().Changed
+				if !changed("query") && !changed("cadence") && !changed("zone") {
+					return usagef("--query, --cadence or --zone says what is to change", "nothing is to be changed")
+				}
+				sub, err := w.db.Subscription(ctx, digest.SubscriptionID(args[0]))
+				if err != nil {
+					return hinted(err, "seedcorn subscriptions lists the ids")
+				}
+				if changed("query") {
+					if _, err := w.parse(ctx, query, a.now()); err != nil {
+						return err
+					}
+					sub.Query = query
+				}
+				if changed("cadence") {
+					sub.Cadence = newCadence
+				}
+				if changed("zone") {
+					sub.Zone = newZone
+				}
+				due, err := jobs.ParseCadence(sub.Cadence, sub.Zone)
+				if err != nil {
+					return usagef("such as --cadence 'Mondays at 9' --zone Europe/Paris", "%v", err)
+				}
+				if changed("cadence") || changed("zone") {
+					sub.Cadence, sub.Next = due.String(), due.Next(a.now())
+				}
+				if err := w.db.ChangeSubscription(ctx, sub); err != nil {
+					return err
+				}
+				q, err := w.parse(ctx, sub.Query, a.now())
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(a.out, "changed (%s): %s; next %s\n", sub.ID, q.Explain(), sub.Next.Format("Mon 2 Jan 2006 15:04 MST"))
+				return err
+			})
+		},
+	}
+	edit.Flags().StringVar(&query, "query", "", "a query or topic:NAME")
+	edit.Flags().StringVar(&newCadence, "cadence", "", "weekly, daily, weekdays, monthly, 'Mondays at 9', or five cron fields")
+	edit.Flags().StringVar(&newZone, "zone", "", "IANA time zone")
 	remove := &cobra.Command{
 		Use: "remove ID…", Short: "end subscriptions", Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -474,7 +525,7 @@ func (a *app) subscriptionsCommand() *cobra.Command {
 			})
 		},
 	}
-	c.AddCommand(add, remove)
+	c.AddCommand(add, edit, remove)
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"seedcorn/cmd/seedcorn/internal/demosite"
 	"seedcorn/digest"
+	"seedcorn/digest/jobs"
 )
 
 // A locked buffer, for a process whose output is read while it runs.
@@ -158,5 +160,134 @@ func TestHealthPages(t *testing.T) {
 	}
 	if code, _ := get("/healthz"); code != 200 {
 		t.Errorf("/healthz with the database closed: %d, want 200", code)
+	}
+}
+
+// A subscription that is edited keeps what it does not name, and its cursor: the next
+// digest begins where the last one ended.
+func TestSubscriptionsEdit(t *testing.T) {
+	cfg := demoConfig("http://127.0.0.1:1", filepath.Join(t.TempDir(), "edit.db"))
+	t.Setenv(prefix+"DATABASE_URL", cfg.DatabaseURL)
+	cli := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		code := run(append([]string{"subscriptions"}, args...), strings.NewReader(""), &out, &out)
+		return code, out.String()
+	}
+	if code, out := cli("add", "--cadence", "Mondays at 9", "--zone", "Europe/Paris", "country:CN"); code != 0 {
+		t.Fatal(out)
+	}
+	a := &app{in: strings.NewReader(""), out: io.Discard, errs: io.Discard, now: time.Now}
+	w, err := a.openWith(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	was, err := w.db.Subscriptions(t.Context())
+	if err != nil || len(was) != 1 {
+		t.Fatal(was, err)
+	}
+	id := string(was[0].ID)
+	for _, tt := range []struct {
+		args                 []string
+		code                 int
+		say                  string
+		query, cadence, zone string // afterwards
+	}{
+		{[]string{"--cadence", "Fridays at 16"}, 0, "changed", "country:CN", "0 16 * * 5", "Europe/Paris"},
+		{[]string{"--query", "country:FR"}, 0, "France", "country:FR", "0 16 * * 5", "Europe/Paris"},
+		{[]string{"--zone", "Asia/Tokyo"}, 0, "changed", "country:FR", "0 16 * * 5", "Asia/Tokyo"},
+		{nil, 2, "hint: --query", "country:FR", "0 16 * * 5", "Asia/Tokyo"},
+		{[]string{"--cadence", "TZ=0"}, 2, "hint: such as", "country:FR", "0 16 * * 5", "Asia/Tokyo"},
+		{[]string{"--zone", "Mars/Olympus"}, 2, "IANA", "country:FR", "0 16 * * 5", "Asia/Tokyo"},
+		{[]string{"--query", "openess:open"}, 2, "column", "country:FR", "0 16 * * 5", "Asia/Tokyo"},
+	} {
+		code, out := cli(append([]string{"edit", id}, tt.args...)...)
+		if code != tt.code || !strings.Contains(out, tt.say) {
+			t.Errorf("edit %q: exit %d, want %d and %q:\n%s", tt.args, code, tt.code, tt.say, out)
+		}
+		s, err := w.db.Subscription(t.Context(), was[0].ID)
+		if err != nil || s.Query != tt.query || s.Cadence != tt.cadence || s.Zone != tt.zone {
+			t.Errorf("edit %q made %+v (%v)", tt.args, s, err)
+		}
+		c, err := jobs.ParseCadence(s.Cadence, s.Zone)
+		if err != nil || !s.Cursor.Equal(was[0].Cursor) || !s.Next.Equal(c.Next(time.Now())) {
+			t.Errorf("edit %q: cursor %v, next %v (%v)", tt.args, s.Cursor, s.Next, err)
+		}
+	}
+}
+
+// A digest is composed while somebody changes the subscription: what is written back
+// does not make it told twice.
+func TestChangeDuringDigest(t *testing.T) {
+	a := &app{in: strings.NewReader(""), out: io.Discard, errs: io.Discard, now: time.Now}
+	w, err := a.openWith(t.Context(), demoConfig("http://127.0.0.1:1", filepath.Join(t.TempDir(), "change.db")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	read, err := w.newSubscription("", "daily", "UTC", time.Now().AddDate(0, 0, -2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.db.PutSubscription(t.Context(), read); err != nil {
+		t.Fatal(err)
+	}
+	period := digest.Period{From: read.Cursor, To: read.Next}
+	next := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	if _, err := w.db.SaveDigest(t.Context(), read, digest.Digest{Period: period}, next); err != nil {
+		t.Fatal(err)
+	}
+	read.Query = "country:CN"
+	if err := (desk{world: w, now: a.now}).PutSubscription(t.Context(), read); err != nil {
+		t.Fatal(err)
+	}
+	s, err := w.db.Subscription(t.Context(), read.ID)
+	if err != nil || s.Query != "country:CN" || s.Cursor.Before(period.To.Truncate(time.Millisecond)) || !s.Next.Equal(next) {
+		t.Errorf("%+v (%v): want the change, a cursor at %v and the next digest at %v", s, err, period.To, next)
+	}
+}
+
+// A process without the role web has no pages, but answers probes.
+func TestServeWithoutPages(t *testing.T) {
+	for role, want := range map[string]int{"web": 200, "maintain": 404} {
+		cfg := demoConfig("http://127.0.0.1:1", filepath.Join(t.TempDir(), "roles.db"))
+		cfg.Listen = "127.0.0.1:0"
+		var logs lockedBuffer
+		cfg.LogLevel = "info"
+		a := &app{in: strings.NewReader(""), out: io.Discard, errs: &logs, now: time.Now}
+		w, err := a.openWith(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		has, err := parseRoles([]string{role})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.serve(ctx, w, has) }()
+		address := ""
+		for deadline := time.Now().Add(30 * time.Second); address == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			if _, rest, ok := strings.Cut(logs.String(), "pages=http://"); ok {
+				address, _, _ = strings.Cut(rest, "/")
+			}
+		}
+		for path, code := range map[string]int{"/healthz": 200, "/readyz": 200, "/": want} {
+			r, err := http.Get("http://" + address + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Body.Close()
+			if r.StatusCode != code {
+				t.Errorf("role %s, %s: %d, want %d", role, path, r.StatusCode, code)
+			}
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := w.close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

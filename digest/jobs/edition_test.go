@@ -269,19 +269,19 @@ func TestEditionsStops(t *testing.T) {
 // Whatever the zone, and however irregularly the bell rings, periods follow one
 // another without an overlap and without a gap, and every due time is in one.
 func TestOwedLeavesNoGap(t *testing.T) {
-	zones := []string{"UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia", "America/Sao_Paulo", "Africa/Casablanca", "Asia/Kathmandu", "Pacific/Chatham"}
 	specs := []string{"0 9 * * 1", "30 2 * * *", "0 0 * * *", "0 9 1 * *", "15 7 * * 1,3", "59 23 * * 0", "0 */6 * * *"}
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, zone := range zones {
-		for _, spec := range specs {
+	for i, zone := range thirtyZones {
+		for k := range 2 {
+			spec := specs[(i+2*k)%len(specs)]
 			c, err := ParseCadence(spec, zone)
 			if err != nil {
 				t.Fatal(err)
 			}
-			began := time.Date(2011, 12, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.Int64N(int64(365 * 24 * time.Hour))))
+			began := time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.Int64N(int64(365 * 24 * time.Hour))))
 			sub := digest.Subscription{Cursor: began}
 			now, served, last := began, 0, time.Time{}
-			for range 60 {
+			for now.Before(began.AddDate(20, 0, 0)) {
 				now = now.Add(time.Duration(r.Int64N(int64(20 * 24 * time.Hour)))) // sometimes it is down for weeks
 				p, dues := Owed(sub, c, now)
 				if dues == 0 {
@@ -304,6 +304,49 @@ func TestOwedLeavesNoGap(t *testing.T) {
 			if served != want {
 				t.Errorf("%s %s: %d due times in the periods, want %d", zone, spec, served, want)
 			}
+		}
+	}
+}
+
+// Nor does it matter how often cadence and zone are changed meanwhile.
+func TestOwedAcrossChanges(t *testing.T) {
+	specs := []string{"0 9 * * 1", "30 2 * * *", "0 0 1 * *", "15 7 * * 1,3", "59 23 * * 0", "0 */12 * * *"}
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, zone := range thirtyZones {
+		began := time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.Int64N(int64(365 * 24 * time.Hour))))
+		c, err := ParseCadence(specs[0], zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub := digest.Subscription{Cursor: began, Next: c.Next(began)}
+		digests := 0
+		for now := began; now.Before(began.AddDate(20, 0, 0)); now = now.Add(time.Duration(r.Int64N(int64(9 * 24 * time.Hour)))) {
+			if r.IntN(10) == 0 {
+				in := zone
+				if r.IntN(2) == 0 {
+					in = thirtyZones[r.IntN(len(thirtyZones))]
+				}
+				if c, err = ParseCadence(specs[r.IntN(len(specs))], in); err != nil {
+					t.Fatal(err)
+				}
+				sub.Next = c.Next(now) // as an edit does
+			}
+			if sub.Next.After(now) {
+				continue
+			}
+			p, dues := Owed(sub, c, now)
+			sub.Next = c.Next(now)
+			if dues == 0 {
+				t.Fatalf("%s: due at %v, but nothing is owed since %v", zone, now, sub.Cursor)
+			}
+			if !p.From.Equal(sub.Cursor) || !p.To.After(p.From) || p.To.After(now) {
+				t.Fatalf("%s: at %v the period is %v – %v after a cursor of %v", zone, now, p.From, p.To, sub.Cursor)
+			}
+			sub.Cursor = p.To
+			digests++
+		}
+		if digests < 100 {
+			t.Errorf("%s: %d digests in 20 years", zone, digests)
 		}
 	}
 }

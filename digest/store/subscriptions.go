@@ -54,6 +54,18 @@ func (db *DB) DeleteTopic(ctx context.Context, name string) error {
 
 // PutSubscription stores a subscription, or replaces all of it.
 func (db *DB) PutSubscription(ctx context.Context, s digest.Subscription) error {
+	return db.putSubscription(ctx, s, "excluded.period_from", "excluded.next_due")
+}
+
+// ChangeSubscription is [DB.PutSubscription] for what somebody has read, and changed.
+// A digest may have been composed since: the cursor never goes back, and the due time
+// with it, so that no period is told twice.
+func (db *DB) ChangeSubscription(ctx context.Context, s digest.Subscription) error {
+	const moved = "CASE WHEN subscriptions.period_from > excluded.period_from THEN subscriptions."
+	return db.putSubscription(ctx, s, moved+"period_from ELSE excluded.period_from END", moved+"next_due ELSE excluded.next_due END")
+}
+
+func (db *DB) putSubscription(ctx context.Context, s digest.Subscription, from, due string) error {
 	return db.update(ctx, "storing subscription "+string(s.ID), func(t *tx) error {
 		to, err := encode(s.Destination)
 		if err != nil {
@@ -68,7 +80,7 @@ func (db *DB) PutSubscription(ctx context.Context, s digest.Subscription) error 
 		_, err = t.exec(ctx, `INSERT INTO subscriptions (id, destination, query, cadence, zone, owner, created, period_from, next_due, paused_until, last_result, asked, publish, owner_name)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 			ON CONFLICT (id) DO UPDATE SET destination = excluded.destination, query = excluded.query, cadence = excluded.cadence, zone = excluded.zone,
-				owner = excluded.owner, created = excluded.created, period_from = excluded.period_from, next_due = excluded.next_due,
+				owner = excluded.owner, created = excluded.created, period_from = `+from+`, next_due = `+due+`,
 				paused_until = excluded.paused_until, last_result = excluded.last_result, asked = excluded.asked, publish = excluded.publish, owner_name = excluded.owner_name, taken = 0`,
 			string(s.ID), to, clean(s.Query), clean(s.Cadence), clean(s.Zone), clean(s.Owner), millis(s.Created),
 			millis(s.Cursor), millis(s.Next), millis(s.PausedUntil), clean(s.LastResult), asked, bit(s.Publish), clean(s.OwnerName))

@@ -1,0 +1,54 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"seedcorn/digest"
+)
+
+// BenchmarkJobs is how many jobs that do nothing an engine does in a second, and how
+// many it inserts.
+//
+//	go test ./digest/jobs -run - -bench Jobs -benchtime 1x
+func BenchmarkJobs(b *testing.B) {
+	const n = 5000
+	for _, name := range []string{"sqlite", "postgres"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				db := openStore(b, place(b, name))
+				var done atomic.Int32
+				e := newEngine(b, db, hand{drain: func(context.Context, digest.Lane) (int, time.Time, error) {
+					done.Add(1)
+					return 0, time.Time{}, nil
+				}}, RoleDeliver)
+				b.StartTimer()
+				began := time.Now()
+				for from := 0; from < n; from += 1000 {
+					jobs := make([]river.InsertManyParams, 1000)
+					for i := range jobs {
+						jobs[i].Args = deliverArgs{"test", fmt.Sprint(from + i)}
+					}
+					if _, err := e.client.InsertMany(b.Context(), jobs); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(n/time.Since(began).Seconds(), "inserts/s")
+				began = time.Now()
+				stop := run(b, e)
+				until(b, "all are done", func() bool { return done.Load() == n && count(b, db, RoleDeliver, rivertype.JobStateCompleted) == n })
+				b.ReportMetric(n/time.Since(began).Seconds(), "jobs/s")
+				if err := stop(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
