@@ -61,6 +61,9 @@ const (
 	discordDead   = "300000000000000000"
 )
 
+// owners are people that can be written to.
+var owners = map[string]string{"slack": "U9999", "discord": "500000000000009999"}
+
 func slackChannel(i int) string   { return fmt.Sprintf("C%04d", i) }
 func slackBlind(i int) string     { return fmt.Sprintf("CB%03d", i) }
 func discordChannel(i int) string { return strconv.Itoa(100000000000000000 + i) }
@@ -555,7 +558,8 @@ func (h *harness) feed(ctx context.Context, n int) error {
 }
 
 func (h *harness) subscribe(ctx context.Context, s digest.Subscription) error {
-	s.ID, s.Zone, s.Owner, s.Created = digest.NewSubscriptionID(), "UTC", "U0001", time.Now().UTC()
+	s.ID, s.Zone, s.Created = digest.NewSubscriptionID(), "UTC", time.Now().UTC()
+	s.Owner = owners[s.Destination.Platform] // who is told when a channel turns us away
 	s.Cursor, s.Next = s.Cursor.UTC().Truncate(time.Millisecond), s.Next.UTC()
 	h.mu.Lock()
 	h.starts[s.ID] = s.Cursor
