@@ -61,10 +61,18 @@ func (a *app) listDeliveries() *cobra.Command {
 					}
 					return nil
 				}
+				ids := make([]digest.DeliveryID, len(ds))
+				for i, d := range ds {
+					ids[i] = d.ID
+				}
+				published, err := w.db.Publications(ctx, ids)
+				if err != nil {
+					return err
+				}
 				t := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(t, "ID\tSTATE\tTO\tPART\tATTEMPTS\tBEGUN\tWORDS")
 				for _, d := range ds {
-					fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", d.ID, d.State, where(d.To), d.Part+1, d.Attempt, ago(d.Begun, a.now()), d.Words)
+					fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", d.ID, d.State, where(d.To), d.Part+1, d.Attempt, ago(d.Begun, a.now()), d.Words+publicationWords(published[d.ID]))
 				}
 				return t.Flush()
 			})
@@ -142,7 +150,11 @@ func (a *app) printDelivery(ctx context.Context, w *world, d digest.Delivery, pa
 	case digest.Sending:
 		line("worker counts as dead", "%s", d.NotBefore.Format("2 Jan 2006 15:04:05 MST"))
 	}
-	line("last result", "%s", orWord(d.Words, "not tried yet"))
+	published, err := w.db.Publications(ctx, []digest.DeliveryID{d.ID})
+	if err != nil {
+		return err
+	}
+	line("last result", "%s", orWord(d.Words, "not tried yet")+publicationWords(published[d.ID]))
 	line("receipt", "%s", d.Receipt)
 	if d.Resent {
 		line("resent", "it was posted again though it may have stood there already")
@@ -159,7 +171,7 @@ func (a *app) printDelivery(ctx context.Context, w *world, d digest.Delivery, pa
 	if len(text) == 0 {
 		text = []byte("(its bytes are not kept any longer: seedcorn retention show)")
 	}
-	_, err := fmt.Fprintf(a.out, "\n%s\n", text)
+	_, err = fmt.Fprintf(a.out, "\n%s\n", text)
 	return err
 }
 

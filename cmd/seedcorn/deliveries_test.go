@@ -104,4 +104,22 @@ func TestDeliveriesCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &d); err != nil || d.Payload.Text != "hello" {
 		t.Errorf("%v: %s", err, out)
 	}
+
+	// What is to be shown elsewhere, too, says so.
+	if db, err = store.Open(t.Context(), location); err != nil {
+		t.Fatal(err)
+	}
+	sent := digest.Settlement{ID: claimed[0].ID, Attempt: claimed[0].Attempt, Outcome: digest.Outcome{State: digest.Sent, Receipt: "r", Words: "sent"}}
+	if err := db.Settle(t.Context(), sent); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := db.Announce(t.Context(), due.Add(time.Minute), "terminal"); n != 1 || err != nil {
+		t.Fatalf("%d to be published, %v", n, err)
+	}
+	db.Close()
+	for _, words := range [][]string{{"list", "--state", "sent"}, {"show", ids["terminal"]}} {
+		if out, errs, _ := typed(t, append([]string{"deliveries"}, words...)...); !strings.Contains(out, "sent; to be published") {
+			t.Errorf("%v: %s%s", words, out, errs)
+		}
+	}
 }
