@@ -145,8 +145,6 @@ const (
 	// briefHold is the longest hold that is sat out by those who hear of it: it is over
 	// before others do.
 	briefHold = 200 * time.Millisecond
-	// busyWait is when to look again for what another process has in hand.
-	busyWait = time.Second
 	// lanesAtOnce bounds the lanes that one Run works on.
 	lanesAtOnce = 64
 	// runTurn is the turn of a lane where Turn is 0 and more lanes wait than that.
