@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -308,6 +309,8 @@ type process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error // once done
+	log  string
+	from int64 // where in the log it begins
 }
 
 // start starts the program in a slot, which keeps its log.
@@ -319,7 +322,10 @@ func (h *harness) start(ctx context.Context, slot int, plan string) (*process, e
 	defer log.Close()
 	fmt.Fprintf(log, "== start, to be killed at %q\n", plan)
 	p := &process{cmd: h.command(context.WithoutCancel(ctx), plan, append([]string{"serve"}, h.roles(slot)...)...), done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Stdout, p.cmd.Stderr, p.log = log, log, log.Name()
+	if p.from, err = log.Seek(0, io.SeekEnd); err != nil {
+		return nil, err
+	}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting: %w", err)
 	}
@@ -342,6 +348,18 @@ func (p *process) killed() bool {
 	}
 	status, ok := exit.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// serves reports whether a process has come so far that it serves: before, a signal
+// finds nobody who would take it.
+func (p *process) serves() bool {
+	f, err := os.Open(p.log)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.NewSectionReader(f, p.from, 1<<20))
+	return err == nil && bytes.Contains(b, []byte(`"msg":"serving"`))
 }
 
 // Waits of the storm. A step that does not come is not waited for longer than
@@ -613,6 +631,12 @@ func (h *harness) calm(ctx context.Context) error {
 // interrupt ends processes as an operator does, and waits for them.
 func (h *harness) interrupt(running []*process) error {
 	for _, p := range running {
+		for range 600 {
+			if p.serves() {
+				break
+			}
+			time.Sleep(50 * time.Millisecond) // another process: there is nothing to wait on
+		}
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	}
 	late := time.NewTimer(15 * time.Second) // ten, and some for a loaded machine
