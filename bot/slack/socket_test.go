@@ -63,7 +63,7 @@ func newSocketFake(t testing.TB) *socketFake {
 		if open != nil && open(w, n) {
 			return
 		}
-		fmt.Fprintf(w, `{"ok":true,"url":"ws://%s/link"}`, strings.TrimPrefix(f.srv.URL, "http://"))
+		fmt.Fprintf(w, `{"ok":true,"url":"ws://%s/link"}`, r.Host)
 	})
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"ok":true}`) })
 	mux.HandleFunc("/link", f.link)
