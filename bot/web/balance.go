@@ -233,6 +233,7 @@ func (s *site) balance(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	v.Ask.Period = b.Period // it may have been counted a while ago
 	v.Finding, v.Small, v.Counted = bot.SeriesFinding(b), bot.SeriesSmallPrint(b), len(b.Total.Rows) > 0
 	if v.Counted {
 		if len(b.Points) > 0 {

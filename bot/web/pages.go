@@ -103,13 +103,39 @@ func datesOf(d digest.Digest) map[string]time.Time {
 	return dates
 }
 
-func (s *site) week(r *http.Request) (reply, error) {
-	d, err := s.weeks.get(r.Context(), "", s.Now(), func(ctx context.Context) (digest.Digest, error) {
+// thisWeek is the digest of the last seven days.
+func (s *site) thisWeek(ctx context.Context) (digest.Digest, error) {
+	d, err := s.weeks.get(ctx, "", s.Now(), func(ctx context.Context) (digest.Digest, error) {
 		now := s.Now()
 		return s.Press.Compose(ctx, "This week in open research", "", digest.Period{From: now.AddDate(0, 0, -7), To: now}, byDefault)
 	})
 	if err != nil {
-		return reply{}, fmt.Errorf("composing this week: %w", err)
+		return d, fmt.Errorf("composing this week: %w", err)
+	}
+	return d, nil
+}
+
+// warm makes what the pages show by default.
+func (s *site) warm(ctx context.Context) error {
+	if _, err := s.thisWeek(ctx); err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/balance", http.NoBody)
+	if err != nil {
+		return err
+	}
+	a, _, err := s.ask(r)
+	if err != nil {
+		return err
+	}
+	_, err = s.counted(r, a)
+	return err
+}
+
+func (s *site) week(r *http.Request) (reply, error) {
+	d, err := s.thisWeek(r.Context())
+	if err != nil {
+		return reply{}, err
 	}
 	return s.page("reading", 0, view{
 		Title: d.Title, Nav: "/", Feeds: true,
@@ -476,6 +502,12 @@ type sourceRow struct {
 	LastGood, LastItem   time.Time
 }
 
+// kindWords say how a source is read.
+var kindWords = map[feeds.SourceKind]string{
+	feeds.KindFeed: "feed", feeds.KindArXiv: "arXiv", feeds.KindArXivQuery: "arXiv, by query", feeds.KindHuggingFace: "Hugging Face", feeds.KindDailyPapers: "Hugging Face papers",
+	feeds.KindGitHub: "GitHub", feeds.KindReleases: "GitHub releases",
+}
+
 func (s *site) health(ctx context.Context) ([]digest.SourceHealth, error) {
 	hs, err := s.healths.get(ctx, "", s.Now(), s.Press.Health)
 	if err != nil {
@@ -492,7 +524,7 @@ func (s *site) sources(r *http.Request) (reply, error) {
 	var rows []sourceRow
 	for _, h := range hs {
 		row := sourceRow{
-			Title: cmp.Or(h.Title, string(sourceName(h.ID))), Kind: string(h.Kind), Country: "many labs", LastGood: h.LastGood, LastItem: h.LastItem, State: "fine", Words: "answers",
+			Title: cmp.Or(h.Title, string(sourceName(h.ID))), Kind: cmp.Or(kindWords[h.Kind], string(h.Kind)), Country: "many labs", LastGood: h.LastGood, LastItem: h.LastItem, State: "fine", Words: "answers",
 		}
 		if h.Country != "" {
 			row.Country = s.Registry.CountryName(h.Country)

@@ -127,7 +127,10 @@ type Options struct {
 	PerSecond float64
 	Burst     int
 
-	Fresh time.Duration    // how long a count or a composed week may be shown again; 0 is a minute
+	// Fresh is how long a count or a composed week is as good as a new one; 0 is a
+	// minute. After it, for an hour, whoever asks is shown it still while a new one is
+	// made.
+	Fresh time.Duration
 	Now   func() time.Time // nil is time.Now
 	Log   *slog.Logger     // nil is slog.Default
 }
@@ -155,6 +158,7 @@ type site struct {
 	base      string // BaseURL without a slash at the end
 	templates *template.Template
 	limiter   *limiter
+	behind    *behind
 	seal      seal // of cookies, for ByLogin
 
 	weeks    memo[digest.Digest]
@@ -164,9 +168,28 @@ type site struct {
 	titles   memo[map[string]string]
 }
 
-// New returns the pages as a handler for "/". It serves every path, with a page
-// of its own for what is not there.
-func New(opt Options) http.Handler {
+// maxAge is how old a count or a composed week may be when it is shown.
+const maxAge = time.Hour
+
+// Pages are the archive as a handler for "/". It serves every path, with a page of
+// its own for what is not there.
+type Pages struct {
+	handler http.Handler
+	site    *site
+}
+
+func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
+
+// Warm makes what most readers ask for, and is dear to make, before the first asks. It
+// returns at once.
+func (p *Pages) Warm() { p.site.behind.do(context.Background(), p.site.warm) }
+
+// Close ends what goes on behind the readers' backs, and waits for it. The pages can
+// still be read.
+func (p *Pages) Close() { p.site.behind.close() }
+
+// New returns the pages. Whoever has served them must close them.
+func New(opt Options) *Pages {
 	opt.Title = cmp.Or(opt.Title, "Seedcorn")
 	opt.UserHeader = cmp.Or(opt.UserHeader, "X-Forwarded-User")
 	opt.PerSecond = cmp.Or(opt.PerSecond, 10)
@@ -178,12 +201,14 @@ func New(opt Options) http.Handler {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	s := &site{Options: opt, base: strings.TrimRight(opt.BaseURL, "/")}
+	s := &site{Options: opt, base: strings.TrimRight(opt.BaseURL, "/"), behind: newBehind(opt.Log)}
 	if opt.PerSecond > 0 {
 		s.limiter = &limiter{rate: opt.PerSecond, burst: float64(opt.Burst)}
 	}
 	s.templates = s.ownPages()
 	s.weeks.fresh, s.balances.fresh, s.samples.fresh, s.healths.fresh, s.titles.fresh = opt.Fresh, opt.Fresh, opt.Fresh, opt.Fresh, opt.Fresh
+	s.weeks.usable, s.balances.usable, s.titles.usable = maxAge, maxAge, maxAge
+	s.weeks.behind, s.balances.behind, s.titles.behind = s.behind, s.behind, s.behind
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
 		"/{$}":           s.week,
@@ -217,7 +242,7 @@ func New(opt Options) http.Handler {
 		mux.HandleFunc(pattern, s.serve(h))
 	}
 	if s.Access != ByLogin {
-		return s.guard(mux)
+		return &Pages{s.guard(mux), s}
 	}
 	secret := opt.Secret
 	if len(secret) == 0 {
@@ -229,7 +254,7 @@ func New(opt Options) http.Handler {
 	}
 	mux.HandleFunc("/login/{name}", s.begin)
 	mux.HandleFunc("/login/{name}/back", s.back)
-	return s.guard(s.enter(mux))
+	return &Pages{s.guard(s.enter(mux)), s}
 }
 
 // absolute is the address of a path for the reader of a feed, who reads elsewhere.

@@ -506,33 +506,6 @@ func TestWithout(t *testing.T) {
 	}
 }
 
-// A busy page is made once.
-func TestMemo(t *testing.T) {
-	d := full(10)
-	opt := open(d)
-	clock := now
-	opt.Now = func() time.Time { return clock }
-	h := New(opt)
-	for range 5 {
-		get(t, h, "/")
-		get(t, h, "/balance")
-	}
-	if d.composed != 1 || d.counted != 1 {
-		t.Errorf("composed %d times, counted %d times", d.composed, d.counted)
-	}
-	clock = clock.Add(2 * time.Minute)
-	get(t, h, "/")
-	if d.composed != 2 {
-		t.Errorf("composed %d times after two minutes", d.composed)
-	}
-	for i := range 3 * maxMemo {
-		get(t, h, fmt.Sprintf("/balance?q=w%d", i))
-	}
-	if d.counted < 3*maxMemo {
-		t.Errorf("counted %d different things", d.counted)
-	}
-}
-
 // The pages and the pictures in them have one palette.
 func TestPalette(t *testing.T) {
 	sheet := regexp.MustCompile(`#([0-9a-f])([0-9a-f])([0-9a-f]);`).ReplaceAllString(string(pageCSS), "#$1$1$2$2$3$3;")

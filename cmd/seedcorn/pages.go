@@ -23,7 +23,7 @@ import (
 
 // pages are the archive in the browser; nil if it is off. Those of platforms that can
 // tell who somebody is are ways to sign in.
-func (a *app) pages(w *world, platforms places) http.Handler {
+func (a *app) pages(w *world, platforms places) *web.Pages {
 	access := map[string]web.Access{"loopback": web.LoopbackOnly, "public": web.Public, "proxy": web.ByProxy, "login": web.ByLogin}
 	if w.cfg.Web == "off" {
 		return nil
@@ -139,7 +139,8 @@ func (a *app) browse(w *world) (address string, stop func(), err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("serving the pages: %w", err)
 	}
-	server := newServer(a.pages(w, nil))
+	pages := a.pages(w, nil)
+	server := newServer(pages)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -150,5 +151,6 @@ func (a *app) browse(w *world) (address string, stop func(), err error) {
 	return "http://" + l.Addr().String() + "/", func() {
 		_ = server.Close() // there is nobody left to be waited for
 		<-done
+		pages.Close()
 	}, nil
 }

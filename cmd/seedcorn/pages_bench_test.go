@@ -86,6 +86,7 @@ func reportTimes(b *testing.B, took []time.Duration) {
 func BenchmarkPages(b *testing.B) {
 	a, w := plentiful(b)
 	h := a.pages(w, nil)
+	b.Cleanup(h.Close)
 	found, err := w.db.WorksIn(b.Context(), digest.Period{From: a.now().Add(-48 * time.Hour), To: a.now()}, query.Query{})
 	if err != nil || len(found) == 0 {
 		b.Fatalf("%d works in two days: %v", len(found), err)

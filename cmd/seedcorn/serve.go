@@ -174,6 +174,8 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	if has[roleWeb] {
 		if pages := a.pages(w, platforms); pages != nil {
 			mux.Handle("/", pages)
+			defer pages.Close()
+			pages.Warm()
 		}
 	}
 	server := newServer(a.measure(w, router, platforms, mux, engine.Rung))
