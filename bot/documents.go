@@ -55,6 +55,22 @@ func Digest(d digest.Digest) message.Document {
 	return doc
 }
 
+// Archived is a digest's document that ends with the way to it in the archive, for
+// those who come later. An empty url adds nothing.
+func Archived(doc message.Document, url string) message.Document {
+	if url == "" {
+		return doc
+	}
+	way := message.Line{{Text: "This digest in the archive", URL: url}, {Text: ": to cite, to search around, and as it reads after corrections."}}
+	doc.Blocks = slices.Clone(doc.Blocks)
+	if small, ok := doc.Blocks[max(0, len(doc.Blocks)-1)].(message.SmallPrint); ok {
+		doc.Blocks[len(doc.Blocks)-1] = message.SmallPrint{Items: append(slices.Clip(small.Items), way)}
+	} else {
+		doc.Blocks = append(doc.Blocks, message.SmallPrint{Items: []message.Line{way}})
+	}
+	return doc
+}
+
 // quietWeek says why there is nothing to tell; not having looked is another thing
 // than nothing new.
 func quietWeek(s digest.SmallPrint) string {

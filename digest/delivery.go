@@ -1,8 +1,11 @@
 package digest
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +86,26 @@ const (
 type Part struct {
 	Payload []byte
 	Summary string // for lists of deliveries
+}
+
+// ThisDigest stands in messages for the id of their digest: they are made once for
+// many subscriptions, each of whose digests has an id of its own. It is no id that
+// [NewDigestID] makes: z is no digit there.
+const ThisDigest DigestID = "dzzzzzzzzzzzz"
+
+// NewDigestID names the digest of a subscription by the end of its period.
+func NewDigestID(sub SubscriptionID, to time.Time) DigestID {
+	h := sha256.Sum256([]byte(string(sub) + "\x00" + strconv.FormatInt(to.UnixMilli(), 10)))
+	return DigestID("d" + strings.ToLower(base32.HexEncoding.EncodeToString(h[:10])[:12]))
+}
+
+// Named is parts with id where [ThisDigest] stands.
+func Named(parts []Part, id DigestID) []Part {
+	out := slices.Clone(parts)
+	for i := range out {
+		out[i].Payload = bytes.ReplaceAll(out[i].Payload, []byte(ThisDigest), []byte(id))
+	}
+	return out
 }
 
 // A Delivery is one part of one digest on its way to one destination.

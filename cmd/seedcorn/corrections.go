@@ -78,7 +78,7 @@ func (w *world) amendments(a *app, platforms places) *jobs.Amendments {
 	m := &jobs.Amendments{
 		Errata: w.db, Menders: map[string]jobs.Mender{}, Now: a.now,
 		Render: func(to digest.Destination, d digest.Digest) ([]digest.Part, error) {
-			return platforms.render(to, bot.Digest(d))
+			return platforms.render(to, w.posted(to, d))
 		},
 		Filler: func(to digest.Destination) (digest.Part, error) {
 			parts, err := platforms.render(to, bot.MovedUp())

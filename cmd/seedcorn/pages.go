@@ -13,6 +13,7 @@ import (
 
 	"seedcorn/bot"
 	"seedcorn/bot/discord"
+	"seedcorn/bot/message"
 	"seedcorn/bot/slack"
 	"seedcorn/bot/web"
 	"seedcorn/digest"
@@ -48,6 +49,16 @@ func (a *app) pages(w *world, platforms places) *web.Pages {
 		BaseURL: w.cfg.WebURL, Access: access[w.cfg.Web], UserHeader: w.cfg.WebUserHeader, Proxies: w.cfg.proxies(),
 		Logins: platforms.logins(w), Secret: []byte(strings.TrimSpace(key)), Now: d.Now, Log: w.log,
 	})
+}
+
+// posted is a digest as it is posted. It leads to the archive if others than this
+// machine's users can read it there, which what goes to one person never can.
+func (w *world) posted(to digest.Destination, d digest.Digest) message.Document {
+	open := w.cfg.Web == "public" || w.cfg.Web == "login" || w.cfg.Web == "proxy"
+	if !open || w.cfg.WebURL == "" || to.Direct {
+		return bot.Digest(d)
+	}
+	return bot.Archived(bot.Digest(d), strings.TrimRight(w.cfg.WebURL, "/")+"/digest/"+string(digest.ThisDigest))
 }
 
 // logins are the platforms at which people can show who they are.

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"seedcorn/bot"
+	"seedcorn/bot/message"
 	"seedcorn/bot/web"
 	"seedcorn/digest"
 )
@@ -161,5 +165,71 @@ func TestLoginConfig(t *testing.T) {
 				t.Errorf("proxies %v", c.proxies())
 			}
 		})
+	}
+}
+
+// A posted digest leads to itself in the archive, where others can read that, on every
+// platform and after a correction, too; what goes to one person, or stands on pages
+// that nobody else can open, leads nowhere.
+func TestDigestLeadsToTheArchive(t *testing.T) {
+	const at = "https://b.example/digest/"
+	n := newNewsroom(t, prefix+"WEB=public", prefix+"WEB_URL=https://b.example/")
+	for i, name := range []string{"slack", "discord"} {
+		ds, err := n.w.db.Digests(t.Context(), digest.SubscriptionID(fmt.Sprint("s", i)), 1)
+		if err != nil || len(ds) != 1 {
+			t.Fatal(err)
+		}
+		own := at + string(ds[0].ID)
+		leads := func() {
+			t.Helper()
+			_, stand, err := n.w.db.Amended(t.Context(), ds[0].ID)
+			if err != nil || len(stand) != 1 {
+				t.Fatalf("%s: %+v, %v", name, stand, err)
+			}
+			if text := string(stand[0].Payload); strings.Count(text, at) != 1 || !strings.Contains(text, own) {
+				t.Errorf("%s: no way to %s in %s", name, own, text)
+			}
+		}
+		leads()
+		page := httptest.NewRecorder()
+		n.a.pages(n.w, n.platforms).ServeHTTP(page, httptest.NewRequest(http.MethodGet, own, nil))
+		if page.Code != http.StatusOK || !strings.Contains(page.Body.String(), "A model of some size") {
+			t.Errorf("%s: status %d, %s", own, page.Code, page.Body)
+		}
+		n.correct("country", []string{"DE", "US"}[i])
+		n.later(2 * time.Minute)
+		n.reads(i+1, "corrected on", "This digest in the archive")
+		leads()
+	}
+
+	said := func(to digest.Destination, d digest.Digest, web, url string) string {
+		n.w.cfg.Web, n.w.cfg.WebURL = web, url
+		var b strings.Builder
+		if err := message.HTML(&b, n.w.posted(to, d)); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	to := digest.Destination{Platform: "slack", Workspace: "T1", Channel: slackChannel}
+	direct := to
+	direct.Direct = true
+	for _, tt := range []struct {
+		to       digest.Destination
+		web, url string
+		leads    bool
+	}{
+		{to, "public", "https://b.example", true},
+		{to, "login", "https://b.example", true},
+		{to, "proxy", "https://b.example", true},
+		{direct, "public", "https://b.example", false},
+		{to, "public", "", false},
+		{to, "loopback", "https://b.example", false},
+		{to, "off", "https://b.example", false},
+	} {
+		for _, d := range []digest.Digest{{Title: "This week"}, {}} {
+			if text := said(tt.to, d, tt.web, tt.url); strings.Contains(text, at+string(digest.ThisDigest)) != tt.leads {
+				t.Errorf("%+v: %s", tt, text)
+			}
+		}
 	}
 }

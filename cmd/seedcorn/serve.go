@@ -290,7 +290,7 @@ func (w *world) editions(a *app, platforms places) *jobs.Editions {
 			return d, err
 		},
 		Render: func(sub digest.Subscription, d digest.Digest) ([]digest.Part, error) {
-			return platforms.render(sub.Destination, bot.Digest(d))
+			return platforms.render(sub.Destination, w.posted(sub.Destination, d))
 		},
 	}
 }

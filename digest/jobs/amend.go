@@ -42,7 +42,8 @@ type Mender interface {
 // platform has no edits, is given up, and the subscription goes on.
 type Amendments struct {
 	Errata Errata
-	// Render makes the messages of a digest, as a destination's platform wants them.
+	// Render makes the messages of a digest, as a destination's platform wants them. For
+	// the digest's id stands [digest.ThisDigest].
 	Render func(to digest.Destination, d digest.Digest) ([]digest.Part, error)
 	// Filler is what a message says that an amended digest has nothing left for.
 	Filler  func(to digest.Destination) (digest.Part, error)
@@ -143,6 +144,7 @@ func (p *Amendments) attempt(ctx context.Context, a digest.Amendment) (o digest.
 		return digest.AmendmentOutcome{State: digest.AmendmentWaiting, NotBefore: until, Words: "the platform asked to go slower"}, nil
 	}
 	parts, err := p.fit(stand[0].To, d, len(stand))
+	parts = digest.Named(parts, a.Digest)
 	if err != nil || len(parts) == 0 {
 		words := "what is to be added does not fit into the messages that stand"
 		if err != nil {

@@ -43,7 +43,8 @@ type Editions struct {
 	// the zone, and what sets it apart, which all that share the digest have in common.
 	Compose func(ctx context.Context, sub digest.Subscription, period digest.Period, missed int) (digest.Digest, error)
 	// Render makes the messages of a digest, as the subscription's platform wants them.
-	// Of sub it may use the platform.
+	// Of sub it may use the platform, and whether it is one person's. For the digest's
+	// id, which each subscription's has its own, stands [digest.ThisDigest].
 	Render func(sub digest.Subscription, d digest.Digest) ([]digest.Part, error)
 }
 
@@ -119,8 +120,14 @@ type shared struct {
 	made   bool
 	digest digest.Digest
 	err    error
-	parts  map[string][]digest.Part // by platform
-	faults map[string]error         // of rendering, by platform
+	parts  map[idiom][]digest.Part
+	faults map[idiom]error // of rendering
+}
+
+// An idiom is how messages are made.
+type idiom struct {
+	platform string
+	direct   bool
 }
 
 // owes says what a subscription is owed. Its id is empty if that is nothing, or if it
@@ -157,7 +164,7 @@ func (e *Editions) one(ctx context.Context, o owed, said *shared, now time.Time)
 		if ctx.Err() != nil {
 			return false, ctx.Err() // not the digest's fault
 		}
-		said.made, said.parts, said.faults = true, map[string][]digest.Part{}, map[string]error{}
+		said.made, said.parts, said.faults = true, map[idiom][]digest.Part{}, map[idiom]error{}
 	}
 	if said.err != nil {
 		return false, e.later(ctx, o.sub, now, "could not be composed: "+said.err.Error(), said.err)
@@ -166,19 +173,20 @@ func (e *Editions) one(ctx context.Context, o owed, said *shared, now time.Time)
 	if d.Small.Looked == 0 && len(d.Sections) == 0 {
 		return false, e.later(ctx, o.sub, now, "no source could be read; trying again", nil)
 	}
-	platform := o.sub.Destination.Platform
-	if _, ok := said.parts[platform]; !ok && said.faults[platform] == nil {
+	in := idiom{o.sub.Destination.Platform, o.sub.Destination.Direct}
+	if _, ok := said.parts[in]; !ok && said.faults[in] == nil {
 		parts, err := e.render(o.sub, d)
 		if err != nil {
-			said.faults[platform] = err
+			said.faults[in] = err
 		} else {
-			said.parts[platform] = parts
+			said.parts[in] = parts
 		}
 	}
-	if err := said.faults[platform]; err != nil {
+	if err := said.faults[in]; err != nil {
 		return false, e.later(ctx, o.sub, now, "could not be rendered: "+err.Error(), err)
 	}
-	_, err := e.Ledger.SaveDigest(ctx, o.sub, d, o.next, said.parts[platform]...)
+	parts := digest.Named(said.parts[in], digest.NewDigestID(o.sub.ID, d.Period.To))
+	_, err := e.Ledger.SaveDigest(ctx, o.sub, d, o.next, parts...)
 	if errors.Is(err, digest.ErrSaid) {
 		return false, nil
 	}

@@ -15,7 +15,8 @@ import (
 // A ledger keeps subscriptions in memory, by the promises of [Ledger].
 type ledger struct {
 	subs  []digest.Subscription
-	said  []string // "s1 16 Nov 09:00 – 23 Nov 09:00, 2 parts"
+	said  []string      // "s1 16 Nov 09:00 – 23 Nov 09:00, 2 parts"
+	parts []digest.Part // of all of them
 	fails error
 }
 
@@ -38,7 +39,7 @@ func (l *ledger) SaveDigest(_ context.Context, sub digest.Subscription, d digest
 	if d.Merged > 1 {
 		line += fmt.Sprintf(", %d merged", d.Merged)
 	}
-	l.said = append(l.said, line)
+	l.said, l.parts = append(l.said, line), append(l.parts, parts...)
 	s.Cursor, s.Next = d.Period.To, next
 	return "d", nil
 }
@@ -186,6 +187,29 @@ func TestEditions(t *testing.T) {
 				t.Errorf("at once again: %d, %v", again, err)
 			}
 		})
+	}
+}
+
+// What is rendered once for many names each one's own digest; a channel and a person
+// are rendered for apart.
+func TestEditionsName(t *testing.T) {
+	person := weekly("s3")
+	person.Destination.Direct = true
+	l := &ledger{subs: []digest.Subscription{weekly("s1"), weekly("s2"), person}}
+	e := press(l)
+	rendered := 0
+	e.Render = func(s digest.Subscription, _ digest.Digest) ([]digest.Part, error) {
+		rendered++
+		return []digest.Part{{Payload: []byte("see /digest/" + string(digest.ThisDigest))}}, nil
+	}
+	if done, err := e.Run(t.Context(), noon); done != 3 || err != nil || rendered != 2 {
+		t.Fatalf("%d done, %d rendered, %v", done, rendered, err)
+	}
+	end := noon.Add(-3 * time.Hour)
+	for i, id := range []digest.SubscriptionID{"s1", "s2", "s3"} {
+		if want := "see /digest/" + string(digest.NewDigestID(id, end)); string(l.parts[i].Payload) != want {
+			t.Errorf("%s: %q, want %q", id, l.parts[i].Payload, want)
+		}
 	}
 }
 

@@ -92,7 +92,7 @@ func TestSaveDigestWithParts(t *testing.T) {
 		ids := outgoing(t, db, "s1", "c", 3)
 		for k, id := range ids {
 			want := digest.Delivery{
-				ID: id, Digest: digestID("s1", t0), Subscription: "s1", To: digest.Destination{Platform: "test", Workspace: "w", Channel: "c"},
+				ID: id, Digest: digest.NewDigestID("s1", t0), Subscription: "s1", To: digest.Destination{Platform: "test", Workspace: "w", Channel: "c"},
 				Part: k, Payload: messages(3)[k].Payload, Summary: messages(3)[k].Summary, State: digest.Pending,
 			}
 			if d := cmp.Diff(want, stored(t, db, id)); d != "" {
@@ -110,7 +110,7 @@ func TestSaveDigestWithParts(t *testing.T) {
 		}
 		// One message cannot be stored: not the digest either, and the cursor stays.
 		other := subscribed(t, db, "s2", "d")
-		taken := digestID("s2", t0)
+		taken := digest.NewDigestID("s2", t0)
 		if _, err := db.write.ExecContext(t.Context(), "UPDATE deliveries SET id = $1 WHERE id = $2", string(digest.NewDeliveryID(taken, 1)), string(ids[2])); err != nil {
 			t.Fatal(err)
 		}

@@ -2,14 +2,11 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"seedcorn/digest"
@@ -177,7 +174,7 @@ func (db *DB) Postpone(ctx context.Context, id digest.SubscriptionID, next time.
 // The parts, if any, become deliveries in the same transaction: what is decided is on
 // its way.
 func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.Digest, next time.Time, parts ...digest.Part) (digest.DigestID, error) {
-	id := digestID(sub.ID, d.Period.To)
+	id := digest.NewDigestID(sub.ID, d.Period.To)
 	err := db.decide(ctx, "storing a digest of subscription "+string(sub.ID), func(t *tx) error {
 		body, err := encode(d)
 		if err != nil {
@@ -216,12 +213,6 @@ func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.
 		return "", err
 	}
 	return id, nil
-}
-
-// digestID names the digest of a subscription and the end of its period.
-func digestID(sub digest.SubscriptionID, to time.Time) digest.DigestID {
-	h := sha256.Sum256([]byte(string(sub) + "\x00" + strconv.FormatInt(millis(to), 10)))
-	return digest.DigestID("d" + strings.ToLower(base32.HexEncoding.EncodeToString(h[:10])[:12]))
 }
 
 // A StoredDigest is a digest with what it was made for. It reads as it should now:
