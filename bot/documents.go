@@ -26,7 +26,7 @@ func Digest(d digest.Digest) message.Document {
 	}
 	add(message.Heading{Level: 1, Text: d.Title, Note: note})
 	if d.Merged > 1 {
-		add(message.Paragraph{Text: message.Plain(fmt.Sprintf("This digest covers %d periods: Seedcorn was not running when the earlier ones were due.", d.Merged))})
+		add(message.Paragraph{Text: message.Plain(fmt.Sprintf("This digest covers %d periods: the earlier ones did not go out when they were due.", d.Merged))})
 	}
 	if d.Query != "" {
 		add(message.Fields{Items: []message.Field{{Name: "Query", Value: message.Line{{Text: d.Query, Code: true}}}}})

@@ -137,12 +137,13 @@ func (e *Editions) owes(ctx context.Context, sub digest.Subscription, now time.T
 	if err != nil {
 		return edition{}, owed{}, e.later(ctx, sub, now, "its cadence cannot be read: "+err.Error(), err)
 	}
-	period, missed := Owed(sub, cadence, now)
+	period, _ := Owed(sub, cadence, now)
 	next := cadence.Next(now)
 	if period.To.IsZero() {
 		// Due times were moved past the cursor by a change of cadence or zone.
 		return edition{}, owed{}, e.Ledger.Postpone(ctx, sub.ID, next, sub.LastResult)
 	}
+	missed := late(sub, cadence, period)
 	apart := ""
 	if e.Apart != nil {
 		if apart, err = e.Apart(ctx, sub); err != nil {
@@ -227,4 +228,23 @@ func Owed(sub digest.Subscription, c Cadence, now time.Time) (p digest.Period, d
 		return digest.Period{}, 0
 	}
 	return digest.Period{From: sub.Cursor.In(c.zone), To: due.In(c.zone)}, dues
+}
+
+// late returns how many digests are in one, itself included: how many times of the
+// period one was due. Before the subscription was there none was, however far back its
+// first period goes; nor before the time that it is said to be due at, which a change of
+// its cadence sets anew. One that was put off says no such time.
+func late(sub digest.Subscription, c Cadence, p digest.Period) int {
+	after := sub.Cursor
+	if sub.Created.After(after) {
+		after = sub.Created
+	}
+	if before := sub.Next.Add(-time.Second); before.After(after) && c.Next(before).Equal(sub.Next) {
+		after = before
+	}
+	n := 0
+	for at := c.Next(after); !at.IsZero() && !at.After(p.To); at = c.Next(at) {
+		n++
+	}
+	return max(n, 1)
 }

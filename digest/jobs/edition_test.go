@@ -110,8 +110,34 @@ func TestEditions(t *testing.T) {
 			name: "not due", change: func(s *digest.Subscription) { s.Next = noon.Add(time.Minute) }, next: noon.Add(time.Minute),
 		},
 		{
-			name: "missed periods are one digest that says so", change: func(s *digest.Subscription) { s.Cursor = s.Cursor.AddDate(0, 0, -14) },
+			name: "missed periods are one digest that says so", change: func(s *digest.Subscription) {
+				s.Cursor, s.Next = s.Cursor.AddDate(0, 0, -14), s.Next.AddDate(0, 0, -14)
+			},
 			said: "s 2 Nov 09:00 – 23 Nov 09:00, 2 parts, 3 merged", next: noon.AddDate(0, 0, 7).Add(-3 * time.Hour),
+		},
+		{
+			name: "what was put off was missed, too", change: func(s *digest.Subscription) {
+				s.Cursor, s.Next = s.Cursor.AddDate(0, 0, -14), noon.Add(-time.Minute)
+			},
+			said: "s 2 Nov 09:00 – 23 Nov 09:00, 2 parts, 3 merged", next: noon.AddDate(0, 0, 7).Add(-3 * time.Hour),
+		},
+		{
+			name: "the first digest goes back further than the subscription, and merges nothing", change: func(s *digest.Subscription) {
+				s.Cadence, s.Created, s.Cursor, s.Next = "0 9 * * *", noon.AddDate(0, 0, -1), noon.AddDate(0, 0, -8), noon.Add(-3*time.Hour)
+			},
+			said: "s 15 Nov 12:00 – 23 Nov 09:00, 2 parts", next: noon.AddDate(0, 0, 1).Add(-3 * time.Hour),
+		},
+		{
+			name: "a first digest that was put off merges nothing", change: func(s *digest.Subscription) {
+				s.Cadence, s.Created, s.Cursor, s.Next = "0 9 * * *", noon.AddDate(0, 0, -1), noon.AddDate(0, 0, -8), noon.Add(-time.Minute)
+			},
+			said: "s 15 Nov 12:00 – 23 Nov 09:00, 2 parts", next: noon.AddDate(0, 0, 1).Add(-3 * time.Hour),
+		},
+		{
+			name: "a cadence that was made denser missed nothing", change: func(s *digest.Subscription) {
+				s.Cadence = "0 9 * * *"
+			},
+			said: "s 16 Nov 09:00 – 23 Nov 09:00, 2 parts", next: noon.AddDate(0, 0, 1).Add(-3 * time.Hour),
 		},
 		{
 			name: "nothing new moves the cursor", change: func(s *digest.Subscription) { s.Query = "quiet" },
