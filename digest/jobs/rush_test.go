@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -270,33 +269,14 @@ func onEngines[T interface {
 		})
 	})
 	t.Run("postgres", func(t T) {
-		server := os.Getenv("SEEDCORN_TEST_POSTGRES")
-		if server == "" {
-			t.Skip("SEEDCORN_TEST_POSTGRES names no server")
-		}
-		admin, err := sql.Open("pgx", server)
+		location := place(t, "postgres")
+		sizes, err := sql.Open("pgx", location)
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := fmt.Sprintf("seedcorn_rush_%d_%d", os.Getpid(), time.Now().UnixNano())
-		if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if _, err := admin.Exec("DROP SCHEMA " + name + " CASCADE"); err != nil {
-				t.Error(err)
-			}
-			admin.Close()
-		})
-		u, err := url.Parse(server)
-		if err != nil {
-			t.Fatal(err)
-		}
-		q := u.Query()
-		q.Set("search_path", name)
-		u.RawQuery = q.Encode()
-		test(t, opener(t, u.String()), func() (n int64) {
-			if err := admin.QueryRowContext(t.Context(), "SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace WHERE s.nspname = $1 AND c.relkind = 'r'", name).Scan(&n); err != nil {
+		t.Cleanup(func() { sizes.Close() })
+		test(t, opener(t, location), func() (n int64) {
+			if err := sizes.QueryRowContext(t.Context(), "SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace WHERE s.nspname = current_schema() AND c.relkind = 'r'").Scan(&n); err != nil {
 				t.Error(err)
 			}
 			return n
