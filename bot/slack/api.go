@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -179,15 +180,16 @@ func (c *api) send(ctx context.Context, hook string, body []byte) error {
 // hookable reports whether a response_url is one of Slack's, so that nobody has us
 // post into a private network.
 func (c *api) hookable(hook string) bool {
-	u, err := url.Parse(hook)
+	return c.slacks(hook, "hooks.slack.com", "hooks.slack-gov.com")
+}
+
+// slacks reports whether an address is the configured one's or, over TLS, one of hosts.
+func (c *api) slacks(address string, hosts ...string) bool {
+	u, err := url.Parse(address)
 	if err != nil || u.User != nil {
 		return false
 	}
-	if u.Host == c.host {
-		return true
-	}
-	host := strings.ToLower(u.Hostname())
-	return u.Scheme == "https" && (host == "hooks.slack.com" || host == "hooks.slack-gov.com")
+	return u.Host == c.host || u.Scheme == "https" && slices.Contains(hosts, strings.ToLower(u.Hostname()))
 }
 
 // bare is a transport's error without the address, which may hold a secret.

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -425,15 +424,7 @@ func (a *Adapter) upload(ctx context.Context, token, name, title, alt string, co
 
 // uploadable reports whether an address to upload to is one of Slack's.
 func (c *api) uploadable(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || u.User != nil {
-		return false
-	}
-	if u.Host == c.host {
-		return true
-	}
-	host := strings.ToLower(u.Hostname())
-	return u.Scheme == "https" && (host == "files.slack.com" || host == "files.slack-gov.com")
+	return c.slacks(address, "files.slack.com", "files.slack-gov.com")
 }
 
 // chartCost is how much more a chart may cost in a message than its bars do.
