@@ -108,7 +108,7 @@ func (a *Adapter) gateway(ctx context.Context) (gatewayInfo, error) {
 			info.Shards = min(max(1, info.Shards), maxShards)
 			if info.Limit.Remaining < info.Shards && info.Limit.ResetAfter > 0 {
 				pause := time.Duration(info.Limit.ResetAfter) * time.Millisecond
-				a.log.Warn("no session may be begun for a while", "wait", pause)
+				a.log.Warn("no session may be begun for a while", "again_in", pause)
 				if sleep(ctx, min(pause, maxWait)) != nil {
 					return gatewayInfo{}, nil
 				}
@@ -116,7 +116,7 @@ func (a *Adapter) gateway(ctx context.Context) (gatewayInfo, error) {
 			}
 			return info, nil
 		}
-		a.log.Warn("asking for the gateway", "error", cmpErr(out.failure(), errors.New("no gateway in the answer")), "wait", wait)
+		a.log.Warn("asking for the gateway", "error", cmpErr(out.failure(), errors.New("no gateway in the answer")), "again_in", wait)
 		if sleep(ctx, max(wait, out.wait)) != nil {
 			return gatewayInfo{}, nil
 		}
@@ -220,7 +220,7 @@ func (s *shard) run(ctx context.Context) error {
 		} else {
 			wait = min(2*wait, lastBackoff)
 		}
-		s.adapter.log.Warn("gateway connection lost", "shard", s.id, "code", code, "error", err, "resume", l != nil, "wait", pause)
+		s.adapter.log.Warn("gateway connection lost", "shard", s.id, "code", code, "error", err, "resume", l != nil, "again_in", pause)
 		if sleep(ctx, pause) != nil {
 			break
 		}

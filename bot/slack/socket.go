@@ -59,7 +59,7 @@ func (a *Adapter) listen(ctx context.Context, h bot.Handler) error {
 		if time.Since(began) > time.Minute {
 			wait = time.Second
 		}
-		a.log.Warn("connecting again", "platform", Name, "in", wait, "error", err)
+		a.log.Warn("connecting again", "platform", Name, "again_in", wait, "error", err)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -117,13 +117,13 @@ func (a *Adapter) connect(ctx context.Context, h bot.Handler) error {
 				watch.Stop()
 				a.log.Info("connected", "platform", Name)
 			case socketmode.EventTypeConnectionError:
-				if e, ok := ev.Data.(*slack.ConnectionErrorEvent); ok {
+				if e, ok := ev.Data.(*slack.ConnectionErrorEvent); ok && ctx.Err() == nil {
 					if refused(e.ErrorObj) {
 						cancel(nil)
 						<-ended
 						return e.ErrorObj
 					}
-					a.log.Warn("connecting", "platform", Name, "in", e.Backoff, "error", bare(e.ErrorObj))
+					a.log.Warn("connecting", "platform", Name, "again_in", e.Backoff, "error", bare(e.ErrorObj))
 				}
 			case socketmode.EventTypeErrorWriteFailed:
 				// Slack will send the request again; it is acknowledged as it was.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"seedcorn/bot"
+	"seedcorn/digest/jobs"
 	"seedcorn/digest/vault"
 )
 
@@ -217,6 +219,12 @@ func (c *config) check() (faults []error) {
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		faults = append(faults, fmt.Errorf("%sZONE: %q is not an IANA time zone such as Europe/Paris", prefix, c.Zone))
+	}
+	if _, err := jobs.ParseCadence(c.Cadence, "UTC"); err != nil {
+		faults = append(faults, fmt.Errorf("%sCADENCE: %w", prefix, err))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		faults = append(faults, fmt.Errorf("%sLISTEN: %q is not an address such as 127.0.0.1:8080 or :8080", prefix, c.Listen))
 	}
 	if !slices.Contains([]string{"off", "loopback", "public", "login", "proxy"}, c.Web) {
 		faults = append(faults, fmt.Errorf("%sWEB: %q is none of off, loopback, public, login, proxy", prefix, c.Web))

@@ -41,9 +41,22 @@ var logKeys = map[string]string{
 
 	"source": "id of a source: seedcorn sources list",
 
-	"sources": "how many; so, too, the following", "unchanged": "", "failed": "", "items": "", "works": "", "changes": "", "questions": "", "digests": "",
-	"subscriptions": "", "workspaces": "", "shards": "", "sessions_left": "", "removed": "",
-	"subscriptions_resumed": "", "subscriptions_paused": "", "subscriptions_kept": "",
+	"sources":               "how many were visited",
+	"unchanged":             "how many of them had nothing new",
+	"failed":                "how many of them could not be read",
+	"items":                 "how many entries they brought",
+	"works":                 "how many works that began, or that a digest tells of",
+	"changes":               "how many changes of known works, such as of a license",
+	"questions":             "how many were asked of services",
+	"digests":               "how many were composed",
+	"subscriptions":         "how many were due",
+	"workspaces":            "how many tokens of workspaces were sealed anew",
+	"removed":               "how many rows",
+	"shards":                "how many connections to a gateway",
+	"sessions_left":         "how many more may be begun today",
+	"subscriptions_resumed": "how many go on",
+	"subscriptions_paused":  "how many stopped",
+	"subscriptions_kept":    "how many stay as they were",
 
 	"part":       "of a message in several parts, from 0",
 	"attempt":    "how often it was tried",
@@ -56,9 +69,7 @@ var logKeys = map[string]string{
 	"why":        "because of what",
 	"owner_told": "whether the owner of a subscription will read so",
 	"since":      "a moment",
-	"in":         "how long until the next attempt",
-	"again_in":   "the same",
-	"wait":       "the same",
+	"again_in":   "how long until the next attempt",
 
 	"error":   "the chain of causes",
 	"panic":   "what a command panicked with",
@@ -83,10 +94,6 @@ func logsTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString("Lines of the log go to standard error, as text or, with " + prefix + "LOG_FORMAT=json, as\nJSON. Each has time, level and msg, and of the following names those that apply.\n\n")
 	for _, name := range slices.Sorted(maps.Keys(logKeys)) {
-		if logKeys[name] == "" {
-			fmt.Fprintf(&b, "  %s\n", name)
-			continue
-		}
 		fmt.Fprintf(&b, "  %-22s %s\n", name, logKeys[name])
 	}
 	return &cobra.Command{Use: "logs", Short: "the names that lines of the log carry", Long: strings.TrimRight(b.String(), "\n")}

@@ -125,15 +125,49 @@ func (p places) talk(ctx context.Context, w *world, h bot.Handler) *sync.WaitGro
 // takes its place.
 const gatewayLease = 20 * time.Second
 
+// registerAfter is how long after the first failure commands are registered again.
+const registerAfter = 5 * time.Second
+
+// registerOnDiscord registers the commands and reports whether they are registered now.
+// Until they are, there is nothing to be asked; what is there from before goes on.
+func (w *world) registerOnDiscord(ctx context.Context, d *discord.Adapter, again time.Duration) bool {
+	changed, err := d.Register(ctx, w.cfg.DiscordGuilds...)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		w.log.Error("registering commands", "platform", discord.Name, "error", err, "again_in", again)
+	case changed:
+		w.log.Info("commands registered", "platform", discord.Name)
+	}
+	return err == nil
+}
+
+// registerAgain registers the commands after a wait, and after longer ones until it
+// succeeds or ctx ends.
+func (w *world) registerAgain(ctx context.Context, d *discord.Adapter, wait time.Duration) {
+	for {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		wait = min(2*wait, time.Hour)
+		if w.registerOnDiscord(ctx, d, wait) {
+			return
+		}
+	}
+}
+
 // listenOnDiscord registers the commands and listens. Everyone who connects to the
 // gateway with one token is sent everything, so that of the processes on this database
 // one connects; a second is ready to follow it. Requests over HTTP may come to all.
 func (w *world) listenOnDiscord(ctx context.Context, d *discord.Adapter, h bot.Handler) error {
 	listen := func(ctx context.Context) error {
-		if changed, err := d.Register(ctx, w.cfg.DiscordGuilds...); err != nil {
-			w.log.Error("registering commands", "platform", discord.Name, "error", err)
-		} else if changed {
-			w.log.Info("commands registered", "platform", discord.Name)
+		ctx, stop := context.WithCancel(ctx)
+		var again sync.WaitGroup
+		defer again.Wait()
+		defer stop()
+		if !w.registerOnDiscord(ctx, d, registerAfter) {
+			again.Go(func() { w.registerAgain(ctx, d, registerAfter) })
 		}
 		return d.Run(ctx, h)
 	}
@@ -225,8 +259,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: "Check what Seedcorn needs and say what to do about each fault. With --live this\nweek's digest is also shown to Slack, which says whether it would take it; nothing\nis posted.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.do(c.Context(), func(ctx context.Context, w *world) error {
-				bad := 0
-				for _, f := range a.diagnose(ctx, w, live) {
+				bad, all := 0, a.diagnose(ctx, w, live)
+				for _, f := range all {
 					mark := "good"
 					if !f.ok {
 						mark = "BAD "
@@ -238,7 +272,7 @@ func (a *app) doctorCommand() *cobra.Command {
 					}
 				}
 				if bad > 0 {
-					return fmt.Errorf("%d things are not well", bad)
+					return fmt.Errorf("%d of %d are not well", bad, len(all))
 				}
 				return nil
 			})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -39,7 +40,7 @@ func (a *app) serveCommand() *cobra.Command {
 	var roles []string
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "run: pull every source when it is due, print every digest when it is due",
+		Short: "run: read what is due, tell every subscription when it is due, answer in chats, show the archive",
 		Long: `Run until interrupted. Every few seconds it looks into the database for what is due:
 sources to visit, questions to ask, digests to compose, messages to post. What was due
 while it was down is caught up with; digests that were missed are merged into one.
@@ -58,6 +59,9 @@ An interrupt lets what runs finish within ten seconds; a second one ends at once
 		Example: "  seedcorn serve\n  seedcorn serve --role pull,enrich\n  seedcorn serve --role compose,deliver,bot,web,maintain",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("role") && len(roles) == 0 {
+				return usagef("the roles are "+strings.Join(roleNames(), ", ")+"; without --role a process has them all", "--role names none")
+			}
 			has, err := parseRoles(roles)
 			if err != nil {
 				return err
@@ -198,11 +202,11 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	if has[string(jobs.RoleMaintain)] {
 		talking.Go(func() { w.note(ctx, "looking after itself", a.lookAfter(ctx, w, platforms)) })
 	}
+	defer context.AfterFunc(ctx, func() { w.log.Info("stopping") })()
 	err = engine.Run(ctx)
 	talking.Wait()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	w.log.Info("stopping")
 	return errors.Join(err, server.Shutdown(grace))
 }
 
@@ -311,7 +315,11 @@ func (w *world) deliveries(a *app, platforms places) *jobs.Deliveries {
 	d.Refusals = &jobs.Refusals{
 		Register: w.db, Now: a.now, Word: platforms.refused,
 		Note: func(f digest.Refusal, told bool, err error) {
-			w.log.Warn("subscription paused", "subscription", f.Subscription.ID, "platform", f.Subscription.Destination.Platform, "why", f.Because, "owner_told", told, "error", err)
+			log := w.log.With("subscription", f.Subscription.ID, "platform", f.Subscription.Destination.Platform, "why", f.Because, "owner_told", told)
+			if err != nil {
+				log = log.With("error", err)
+			}
+			log.Warn("subscription paused")
 		},
 	}
 	for name, p := range platforms {
@@ -395,7 +403,7 @@ func (w *world) seedSubscription(ctx context.Context, now time.Time) error {
 	}
 	sub, err := w.newSubscription("", w.cfg.Cadence, w.cfg.Zone, now)
 	if err != nil {
-		return usagef("such as: Mondays at 9", "%sCADENCE: %v", prefix, err)
+		return err // the configuration was checked
 	}
 	return w.db.PutSubscription(ctx, sub)
 }
@@ -610,7 +618,11 @@ func (a *app) backupCommand() *cobra.Command {
 		Long: "Copy the database to FILE, which must not exist, while seedcorn runs. To restore,\nstop seedcorn and point " + prefix + "DATABASE_URL at the copy. For PostgreSQL use pg_dump.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.do(c.Context(), func(ctx context.Context, w *world) error {
-				if err := w.db.Backup(ctx, args[0]); err != nil {
+				if err := w.db.Backup(ctx, args[0]); errors.Is(err, fs.ErrExist) {
+					return hinted(err, "a backup is a new file: name one that is not there")
+				} else if errors.Is(err, fs.ErrNotExist) {
+					return hinted(err, "the folder must be there")
+				} else if err != nil {
 					return err
 				}
 				_, err := fmt.Fprintln(a.out, "copied to", args[0])

@@ -10,10 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"seedcorn/bot/discord"
 	"seedcorn/cmd/seedcorn/internal/demosite"
+	"seedcorn/cmd/seedcorn/internal/hostile"
 	"seedcorn/digest"
 	"seedcorn/digest/jobs"
 )
@@ -289,5 +292,31 @@ func TestServeWithoutPages(t *testing.T) {
 		if err := w.close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Who could not register the commands at the start does so later, while the gateway's
+// connection stands: without commands there is nothing to be asked.
+func TestCommandsAreRegisteredAgain(t *testing.T) {
+	n := newNewsroom(t)
+	d := n.platforms[discord.Name].(*discord.Adapter)
+	var refused atomic.Int32
+	n.discord.Change(func(r *hostile.Rules) {
+		r.Fault = func(c hostile.Call) hostile.Fault {
+			if strings.HasSuffix(c.Method, "/commands") && refused.Add(1) <= 3 {
+				return hostile.InsteadLimit
+			}
+			return hostile.None
+		}
+	})
+	if n.w.registerOnDiscord(t.Context(), d, time.Second) {
+		t.Fatal("registered, though it was refused")
+	}
+	n.w.registerAgain(t.Context(), d, time.Millisecond)
+	if changed, err := d.Register(t.Context()); changed || err != nil {
+		t.Errorf("nothing had been registered: changed %v, error %v", changed, err)
+	}
+	if logs := n.logs.String(); !strings.Contains(logs, "commands registered") || refused.Load() < 4 {
+		t.Errorf("after %d calls the log says:\n%s", refused.Load(), logs)
 	}
 }

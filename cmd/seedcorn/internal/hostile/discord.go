@@ -353,7 +353,10 @@ func (d *Discord) registered(method, path string, body map[string]any) answer {
 			if str(c, "name") == "" {
 				return discordNo(http.StatusBadRequest, 50035, "Invalid Form Body")
 			}
-			c["id"], c["application_id"], c["version"], c["nsfw"], c["default_member_permissions"] = d.id(), discordApp, d.id(), false, nil
+			c["id"], c["application_id"], c["version"], c["nsfw"] = d.id(), discordApp, d.id(), false
+			if p, ok := c["default_member_permissions"].(float64); ok {
+				c["default_member_permissions"] = fmt.Sprintf("%.0f", p)
+			}
 		}
 		raw, _ := json.Marshal(append([]any{}, list...))
 		d.commands[path] = raw

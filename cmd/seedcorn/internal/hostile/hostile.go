@@ -2,7 +2,10 @@
 // are on their worst day, and keeps a ledger of what a person would see there.
 //
 //	the real binary ──SEEDCORN_SLACK_URL──► Slack ──┐
-//	                ──SEEDCORN_DISCORD_URL► Discord ┴─► Ledger ──[Ledger.Judge]──► lost, doubled, (resent)
+//	                ──SEEDCORN_DISCORD_URL► Discord ┴─► Ledger ──[Judge]──► lost, doubled, (resent)
+//
+// What people ask comes over Slack's Socket Mode ([Slack.Ask]) and Discord's gateway
+// ([Discord.Dispatch]), which are here, too.
 //
 // A call passes three gates. Limits come first, the real ones or the same in less
 // time ([Rules.Second]): a call too many is a 429 and changes nothing. Then comes the
