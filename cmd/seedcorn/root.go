@@ -67,6 +67,14 @@ func newRoot(in io.Reader, out, errs io.Writer) *cobra.Command {
 	root.AddCommand(environmentTopic(), queryTopic(), logsTopic())
 	root.SetHelpCommandGroupID("run")
 	root.SetCompletionCommandGroupID("run")
+	// The help and the completion are cobra's; their words in the list are ours.
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for name, words := range map[string]string{"help": "help about a command or a topic", "completion": "completions for bash, zsh, fish or powershell"} {
+		if c, _, err := root.Find([]string{name}); err == nil && c != root {
+			c.Short = words
+		}
+	}
 	unknownIsUsage(root)
 	return root
 }

@@ -445,7 +445,7 @@ func (a *app) importOPML(ctx context.Context, w *world, name string) error {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return fmt.Errorf("importing: %w", err)
+			return hinted(fmt.Errorf("importing: %w", err), "want an OPML file, as feed readers export it; - is standard input")
 		}
 		defer f.Close()
 		in = f
