@@ -1,7 +1,7 @@
 # Seedcorn in one static binary on an image without a shell.
 #
 #	docker build --build-arg VERSION="$(git describe --tags --always)" -t seedcorn .
-#	docker run -p 8080:8080 -v seedcorn:/data seedcorn
+#	docker run -p 127.0.0.1:8080:8080 -v seedcorn:/data -e SEEDCORN_WEB=public seedcorn
 #
 # The build runs on the builder's own platform and compiles for the wanted one;
 # BuildKit sets BUILDPLATFORM, TARGETOS and TARGETARCH.

@@ -11,12 +11,13 @@
 //	digest.Digest ── [Digest] ──► message.Document ── [Platform.Render] ──► parts ── [Platform.Post] ──► a channel
 //
 // A command and its help are one value: the table [Commands] is the only
-// description of what can be asked, and manifests, registrations, completions, the
-// help and the README's table are printed from it.
+// description of what can be asked, and manifests, registrations, completions and
+// the help are printed from it.
 //
-// Its rooms: message (the document and its plain renderers), one adapter for each
-// platform, each the only home of its platform's library, and bottest, the suite
-// that every adapter must pass.
+// Its rooms: message (the document and its plain renderers), chart (a document's
+// chart as a picture), one adapter for each platform, each the only home of its
+// platform's library, web (the archive in the browser), and bottest, the suite that
+// every adapter must pass.
 package bot
 
 import (

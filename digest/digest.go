@@ -18,10 +18,10 @@
 //	    [Keeper] says whose word holds for all at once    (correction.go)
 //	    [Amend] says what was said anew, with its errata
 //	subscriptions
-//	    [Subscription.Due] says which period is owed     (schedule.go)
+//	    package jobs says which [Period] each is owed, and when
 //
 // Its rooms: query (the query language), rank (what comes first, and why), store
-// (SQL), jobs (the bell and the background work).
+// (SQL), vault (secrets of others, sealed), jobs (the bell and the background work).
 package digest
 
 import (

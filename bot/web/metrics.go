@@ -117,7 +117,7 @@ func NewMetrics(opt MetricsOptions) *Metrics {
 	m.commands = counter("commands_total", "Commands that people gave.", "command", "platform", "outcome")
 	m.took = histogram("command_duration_seconds", "Time to answer a command.", []float64{.005, .01, .025, .05, .1, .25, .5, 1, 3, 10}, "command", "platform")
 	m.requests = counter("http_requests_total", "Requests for pages and from platforms.", "route", "class")
-	m.scrapes = counter("state_errors_total", "Times that the database could not be asked for the gauges below.")
+	m.scrapes = counter("state_errors_total", "Times that the database could not be asked for its gauges.")
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "seedcorn_build_info", Help: "The running program."}, []string{"version", "goversion"})
 	build.WithLabelValues(opt.Version, runtime.Version()).Set(1)
 	m.reg.MustRegister(build, gauges{m}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -11,6 +11,7 @@
 //	                       └─ rows first, index entries last    (write.go)
 //	[]digest.Visit   ──► [DB.Looked]                            (sources.go)
 //	a person's word  ──► [DB.Correct], [DB.Split], [DB.Join]    (edit.go)
+//	digest.Digest    ──► [DB.SaveDigest]: it, its messages, the cursor  (subscriptions.go)
 //
 // and what goes out:
 //
@@ -18,7 +19,9 @@
 //	[DB.Work], [DB.FindWork], …      one work and why it is as it is        (works.go)
 //	[DB.Tally]                       works as thin as counting needs them   (tally.go)
 //	[DB.TakeSources], [DB.TakeSubscriptions]  what the clock owes, each once (rounds.go)
+//	[DB.Claim], [DB.Settle]          messages on their way, at one rate     (deliveries.go, lanes.go)
 //	[DB.Gate]                        one slow door for every process        (gate.go)
+//	[Mover]                          everything, into another database      (move.go)
 //
 // The schema (schema/*.sql) is one text for both engines except for the indexes;
 // [engine] holds the few other places in which they differ. There is one writer:
