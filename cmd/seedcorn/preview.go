@@ -164,9 +164,9 @@ type pageRenderer interface {
 func (w *world) renderer(as string) (pageRenderer, error) {
 	router := bot.NewRouter(nil, w.log)
 	if as == slack.Name {
-		return slack.New(slack.Options{Tokens: slack.OneToken(""), Parse: router.Parse, Log: w.log})
+		return slack.New(slack.Options{Tokens: slack.OneToken(""), Parse: router.Parse, Charts: w.cfg.SlackCharts, Log: w.log})
 	}
-	return discord.New(discord.Options{Token: "none", Commands: router.Table(), Log: w.log})
+	return discord.New(discord.Options{Token: "none", Commands: router.Table(), Pictures: w.cfg.DiscordCharts == "picture", Log: w.log})
 }
 
 // oneDigest is an archive of one.
