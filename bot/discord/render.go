@@ -235,14 +235,24 @@ func bind(units []unit) []component {
 		}
 		card = u.card
 		if i == lastMenu {
-			for _, options := range menusOf(units) {
+			menus := menusOf(units)
+			for _, options := range menus {
 				menu := component{Type: typeSelect, CustomID: menuID, Placeholder: "Use it? Save it? Useful?", Options: options}
+				if len(menus) > 1 { // or nobody knows which has what one looks for
+					menu.Placeholder += " From " + cut(subject(options[0].Label), 60) + " on"
+				}
 				out = append(out, component{Type: typeRow, Components: []component{menu}})
 			}
 			card = 0
 		}
 	}
 	return out
+}
+
+// subject is what an option of a menu is about: what stands behind its verb.
+func subject(label string) string {
+	_, title, _ := strings.Cut(label, ": ")
+	return title
 }
 
 // menusOf are the menus below the stories of a message, each with what can be done to
@@ -448,11 +458,11 @@ const barWidth = 12
 // Chart is a line for each bar: the flag, the bar in a code span, which has one
 // width for all characters, then the words.
 func (r *renderer) Chart(c message.Chart) {
-	r.texts("", "", pieces(message.Line{{Text: c.Title, Bold: true}}, pieceSize))
-	if r.pictures && r.picture(c) {
+	if r.pictures && r.picture(c) { // the title is drawn into it
 		r.texts("-# ", "-# ", pieces(message.Plain(c.Alt), pieceSize))
 		return
 	}
+	r.texts("", "", pieces(message.Line{{Text: c.Title, Bold: true}}, pieceSize))
 	if c.Kind != message.ChartBars {
 		r.sparks(c)
 		return

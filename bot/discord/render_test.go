@@ -460,3 +460,26 @@ func BenchmarkRender60(b *testing.B) {
 		}
 	}
 }
+
+// Of several menus below the stories of a message each says where its stories begin.
+func TestMenusAreNamed(t *testing.T) {
+	var doc message.Document
+	for i := range 9 {
+		doc.Blocks = append(doc.Blocks, message.Story{Title: fmt.Sprintf("Story %d: of two", i), Line: "x", Actions: []message.Action{
+			{Label: "Why?", Command: "why w"}, {Label: "Can we use it?", Command: fmt.Sprintf("can-we-use w%d", i)}, {Label: "Save", Command: fmt.Sprintf("save w%d", i)},
+			{Label: "Useful", Command: fmt.Sprintf("vote w%d value:useful", i)}, {Label: "Not useful", Command: fmt.Sprintf("vote w%d value:not-useful", i)},
+		}})
+	}
+	var got []string
+	for _, m := range newAdapter(t, Options{}).messages(doc) {
+		for _, c := range m.Components {
+			if c.Type == typeRow && c.Components[0].Type == typeSelect {
+				got = append(got, c.Components[0].Placeholder)
+			}
+		}
+	}
+	want := []string{"Use it? Save it? Useful? From Story 0: of two on", "Use it? Save it? Useful? From Story 6: of two on"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("menus (-want +got):\n%s", diff)
+	}
+}
