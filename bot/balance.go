@@ -70,7 +70,14 @@ func Series(s digest.Series) message.Document {
 }
 
 // BalanceChart draws works by country and openness as bars.
-func BalanceChart(b digest.Balance) message.Chart {
+func BalanceChart(b digest.Balance) message.Chart { return balanceChart(b, mostBars) }
+
+// headBars is how many countries the chart at the head of a digest shows by name: a
+// phone then shows the first story below it.
+const headBars = 5
+
+// balanceChart names the first countries of a balance, and sums up the others.
+func balanceChart(b digest.Balance, most int) message.Chart {
 	reg := registry.Default()
 	chart := message.Chart{Title: "Works by country, " + viewWords(b.View), Note: ruleWords(b) + "."}
 	for _, c := range opennessClasses {
@@ -82,7 +89,7 @@ func BalanceChart(b digest.Balance) message.Chart {
 	for i, r := range b.Rows {
 		values := classValues(r)
 		aside := r.Country == feeds.Nowhere || r.Country == feeds.International
-		if i >= mostBars && !aside {
+		if i >= most && !aside {
 			for j, v := range values {
 				rest.Values[j] += v
 			}

@@ -197,3 +197,45 @@ func TestBalanceOut(t *testing.T) {
 		}
 	}
 }
+
+// The balance is in short at the head of a digest, before the first story, and whole
+// at its end if the head left something out.
+func TestDigestBalance(t *testing.T) {
+	for n, want := range map[int]int{1: 1, headBars: 1, headBars + 1: 2, mostBars + 3: 2} {
+		d := digest.Digest{
+			Title: "This week", Numbers: digest.Numbers{Works: n},
+			Sections: []digest.Section{{Title: "Build on it", Stories: []digest.Story{{Title: "A work"}}}},
+		}
+		for i := range n {
+			d.Balance.Rows = append(d.Balance.Rows, digest.BalanceRow{Country: feeds.Country(string([]byte{'A', byte('A' + i)})), Total: 1, Open: 1, ByClass: [5]float64{feeds.OpenSource: 1}})
+		}
+		var charts []message.Chart
+		story := false
+		for _, b := range Digest(d).Blocks {
+			switch b := b.(type) {
+			case message.Story:
+				story = true
+			case message.Chart:
+				if len(charts) == 0 && story {
+					t.Errorf("%d countries: the first chart comes after a story", n)
+				}
+				charts = append(charts, b)
+			}
+		}
+		if len(charts) != want {
+			t.Fatalf("%d countries: %d charts, want %d", n, len(charts), want)
+		}
+		for i, c := range charts {
+			sum := 0.0
+			for _, b := range c.Bars {
+				sum += b.Total()
+			}
+			if sum != float64(n) {
+				t.Errorf("%d countries: chart %d shows %g works", n, i, sum)
+			}
+		}
+		if most := len(charts[0].Bars); most > headBars+1 {
+			t.Errorf("%d countries: %d bars at the head", n, most)
+		}
+	}
+}

@@ -92,6 +92,9 @@ type Form struct {
 	Submit  string // the button's label
 	Command string
 	Fields  []FormField
+	// Asked is the line that brings the form again, where the command with what must be
+	// filled in would be done at once.
+	Asked string
 }
 
 // A FormField is one question of a form.
@@ -123,7 +126,8 @@ type Choice struct{ Label, Value string }
 type Problem struct {
 	Say   string
 	Hint  string
-	Param string // the parameter that was not understood, if it is one
+	Param string           // the parameter that was not understood, if it is one
+	Try   []message.Action // what was perhaps meant
 	Err   error
 }
 

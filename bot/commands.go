@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -181,12 +182,25 @@ func oneWork(ctx context.Context, d Desk, inv Invocation) (digest.Work, error) {
 		return digest.Work{}, problemf("search finds works and shows their ids", "No work fits %q", clip(text, 80))
 	case len(works) > 1:
 		var names []string
+		var try []message.Action
 		for _, w := range works[:min(3, len(works))] {
 			names = append(names, fmt.Sprintf("%s (%s)", clip(w.Title, 60), w.ID))
+			try = append(try, message.Action{Label: clip(w.Title, 60), Command: again(inv, "work", string(w.ID))})
 		}
-		return digest.Work{}, problemf("say an id: "+strings.Join(names, "; "), "%d works fit %q", len(works), clip(text, 80))
+		return digest.Work{}, &Problem{Say: fmt.Sprintf("%d works fit %q", len(works), clip(text, 80)), Hint: "say an id: " + strings.Join(names, "; "), Try: try}
 	}
 	return works[0], nil
+}
+
+// again is what was asked as it is typed, with another value of its first parameter.
+func again(inv Invocation, first, value string) string {
+	line := inv.Command + " " + value
+	for _, name := range slices.Sorted(maps.Keys(inv.Args)) {
+		if v := strings.ReplaceAll(inv.Args[name], `"`, "'"); name != first && v != "" {
+			line += fmt.Sprintf(" %s:\"%s\"", name, v)
+		}
+	}
+	return line
 }
 
 func runWork(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
@@ -297,10 +311,12 @@ func runLab(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 			names = append(names, l.Name)
 		}
 		hint := "search finds works of labs that are not in the registry"
+		try := []message.Action{{Label: "Search", Command: "search " + name}}
 		if near := Nearest(name, names); near != "" {
 			hint = "did you mean " + near + "?"
+			try = []message.Action{{Label: near, Command: "lab " + near}}
 		}
-		return Reply{}, problemf(hint, "The registry has no lab %q", clip(name, 60))
+		return Reply{}, &Problem{Say: fmt.Sprintf("The registry has no lab %q", clip(name, 60)), Hint: hint, Try: try}
 	}
 	doc := Lab(labs[0])
 	if err := latestOf(ctx, d, &doc, "lab:"+string(labs[0].ID)); err != nil {
@@ -355,6 +371,8 @@ func runCanWeUse(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	doc := message.Document{Summary: fmt.Sprintf("%s: %s", verdict, w.Title)}
 	reason := "Nothing in its license stands against it that we know of"
 	switch {
+	case w.Openness == feeds.Unknown && w.Badge == "":
+		reason = "No code, weights or data are known: there is nothing to build on but the text"
 	case w.Openness == feeds.Unknown:
 		reason = "Its license is not known; without one, default copyright holds"
 	case w.Openness == feeds.Closed:
@@ -587,10 +605,11 @@ func runSubscriptions(ctx context.Context, d Desk, inv Invocation) (Reply, error
 		return Reply{}, err
 	}
 	if len(subs) == 0 {
-		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("None yet.")}, message.Actions{Items: []message.Action{{Label: "Subscribe", Command: "subscribe"}}})
+		offers := message.Actions{Items: []message.Action{{Label: "Subscribe", Command: "subscribe"}}}
 		if inv.Asker.Direct != (digest.Destination{}) && !inv.Place.Direct {
-			doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{{Label: "Tell me alone", Command: "follow"}}})
+			offers.Items = append(offers.Items, message.Action{Label: "Tell me alone", Command: "follow"})
 		}
+		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("None yet.")}, offers)
 	}
 	doc.Blocks = append(doc.Blocks, subscriptionList(subs, d.Now(), all)...)
 	if len(own) > 0 {
@@ -604,7 +623,7 @@ func runSubscriptions(ctx context.Context, d Desk, inv Invocation) (Reply, error
 func subscriptionList(subs []digest.Subscription, now time.Time, all bool) (out []message.Block) {
 	for _, s := range subs {
 		next := "next " + local(s.Next, s.Zone)
-		toggle := message.Action{Label: "Pause", Command: "pause " + string(s.ID)}
+		toggle := message.Action{Label: "Pause", Command: "pause " + string(s.ID) + " until:" + askUntil}
 		if s.PausedUntil.After(now) {
 			next = "paused"
 			if s.PausedUntil.Before(now.AddDate(50, 0, 0)) {
@@ -677,18 +696,25 @@ func runUnsubscribe(ctx context.Context, d Desk, inv Invocation) (Reply, error) 
 	return each(ctx, d, inv, "ended", func(s digest.Subscription) error { return d.DeleteSubscription(ctx, s.ID) })
 }
 
+// askUntil stands for the end of a pause that is still to be asked for, as by a button.
+const askUntil = "?"
+
 // forever is a pause without an end.
 var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func runPause(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	until, done := forever, "paused"
+	if inv.Args["until"] == askUntil {
+		return askPause(ctx, d, inv)
+	}
 	if text := inv.Args["until"]; text != "" {
+		hint := "a date to come, such as " + d.Now().AddDate(0, 0, 14).Format(time.DateOnly)
 		t, err := parseDay(text, d.Now())
 		if err != nil {
-			return Reply{}, err
+			return Reply{}, &Problem{Param: "until", Say: fmt.Sprintf("%q is not a date", clip(text, 20)), Hint: hint}
 		}
 		if !t.After(d.Now()) {
-			return Reply{}, problemf("a date to come, such as "+d.Now().AddDate(0, 0, 14).Format(time.DateOnly), "%s has passed", day(t))
+			return Reply{}, &Problem{Param: "until", Say: day(t) + " has passed", Hint: hint}
 		}
 		until, done = t, "paused until "+day(t)+":"
 	}
@@ -696,6 +722,33 @@ func runPause(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		s.PausedUntil = until
 		return d.PutSubscription(ctx, s)
 	})
+}
+
+// askPause asks how long to pause. Where there are no forms it is asked with buttons.
+func askPause(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	subs, err := chosen(ctx, d, inv)
+	if err != nil {
+		return Reply{}, err
+	}
+	id, now := inv.Args["subscription"], d.Now()
+	choice := func(label, until string) message.Action {
+		return message.Action{Label: label, Command: strings.TrimSpace("pause " + id + until)}
+	}
+	say := "How long is " + count(len(subs), "subscription") + " to be paused?"
+	return Reply{
+		Document: message.Document{Summary: say, Blocks: []message.Block{
+			message.Paragraph{Text: message.Plain(say)},
+			message.Actions{Items: []message.Action{
+				choice("Two weeks", " until:"+now.AddDate(0, 0, 14).Format(time.DateOnly)),
+				choice("A month", " until:"+now.AddDate(0, 1, 0).Format(time.DateOnly)),
+				choice("Until resumed", ""),
+			}},
+		}},
+		Form: &Form{Title: "Choose a date", Submit: "Pause", Command: "pause", Asked: "pause " + id + " until:" + askUntil, Fields: []FormField{
+			{Param: "subscription", Label: "Subscription", Value: id, Required: true},
+			{Param: "until", Label: "Until", Hint: "a date such as " + now.AddDate(0, 0, 14).Format(time.DateOnly) + "; empty until it is resumed"},
+		}},
+	}, nil
 }
 
 func runResume(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
@@ -795,9 +848,16 @@ func runSettings(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	for _, x := range profileFields(&s.Profile) {
 		f.Items = append(f.Items, message.Field{Name: x.name, Value: message.Plain(yes(*x.on) + ": " + x.about)})
 	}
-	return Reply{Document: message.Document{Summary: "Settings", Blocks: []message.Block{
-		heading("Settings of this workspace", "settings NAME=VALUE changes one"), f,
-	}}}, nil
+	doc := message.Document{Summary: "Settings", Blocks: []message.Block{heading("Settings of this workspace", "settings NAME=VALUE changes one"), f}}
+	if manages(inv.Asker, s) {
+		var switches message.Actions
+		for _, x := range profileFields(&s.Profile) {
+			set := x.name + "=" + yes(!*x.on)
+			switches.Items = append(switches.Items, message.Action{Label: set, Command: "settings " + set})
+		}
+		doc.Blocks = append(doc.Blocks, switches)
+	}
+	return Reply{Document: doc}, nil
 }
 
 // pairs are the name=value pairs of a line. A word without a name goes on with the

@@ -12,8 +12,9 @@ import (
 	"seedcorn/feeds/registry"
 )
 
-// Digest words a composed digest: the headline and its numbers, then what one may
-// build on, then the balance and the small print.
+// Digest words a composed digest: the headline, its numbers and the balance in short,
+// so that the first message says the most; then what one may build on; then the whole
+// balance with its rule, and the small print.
 func Digest(d digest.Digest) message.Document {
 	n := d.Numbers
 	doc := message.Document{
@@ -31,6 +32,9 @@ func Digest(d digest.Digest) message.Document {
 	if d.Query != "" {
 		add(message.Fields{Items: []message.Field{{Name: "Query", Value: message.Line{{Text: d.Query, Code: true}}}}})
 	}
+	if n.Works > 0 {
+		add(balanceChart(d.Balance, headBars))
+	}
 	if len(d.Sections) == 0 {
 		add(message.Paragraph{Text: message.Plain(quietWeek(d.Small))})
 	}
@@ -44,9 +48,13 @@ func Digest(d digest.Digest) message.Document {
 			add(Story(st))
 		}
 	}
-	if d.Numbers.Works > 0 {
-		add(message.Heading{Level: 2, Text: "The balance", Note: "works by country and openness"})
-		for _, b := range Balance(d.Balance).Blocks {
+	if n.Works > 0 {
+		whole, note := Balance(d.Balance).Blocks, "works by country and openness"
+		if chart, _ := whole[0].(message.Chart); len(chart.Bars) <= headBars {
+			whole, note = whole[1:], "how the works at the head were counted" // all its bars are there
+		}
+		add(message.Heading{Level: 2, Text: "The balance", Note: note})
+		for _, b := range whole {
 			add(b)
 		}
 	}
@@ -405,14 +413,22 @@ func Why(w digest.Work, corrections []digest.Correction, looked []Lookup) messag
 	}
 	add(message.Heading{Level: 2, Text: "Looked up"})
 	var l message.List
+	because := map[string]int{} // the item of what was not asked, by reason
 	for _, x := range looked {
-		text := fmt.Sprintf("%s: not looked up", x.What)
 		if !x.At.IsZero() {
-			text = fmt.Sprintf("%s: %s, %s", x.What, day(x.At), x.Result)
-		} else if x.Result != "" {
-			text += " (" + x.Result + ")"
+			l.Items = append(l.Items, message.Plain(fmt.Sprintf("%s: %s, %s", x.What, day(x.At), x.Result)))
+			continue
 		}
-		l.Items = append(l.Items, message.Plain(text))
+		if i, ok := because[x.Result]; ok {
+			l.Items[i] = append(l.Items[i], message.Span{Text: "; " + x.What})
+			continue
+		}
+		reason := ""
+		if x.Result != "" {
+			reason = " (" + x.Result + ")"
+		}
+		because[x.Result] = len(l.Items)
+		l.Items = append(l.Items, message.Plain("not looked up"+reason+": "+x.What))
 	}
 	add(l)
 	return doc

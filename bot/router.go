@@ -161,7 +161,7 @@ func (r *Router) answer(ctx context.Context, inv Invocation) (Reply, Outcome) {
 	}
 	for _, p := range c.Params {
 		if p.Required && strings.TrimSpace(inv.Args[p.Name]) == "" {
-			return r.fail(ctx, inv, problemf("such as: "+c.Example, "%s needs %s: %s", c.Name, p.Name, p.About))
+			return r.fail(ctx, inv, problemf("for example: "+c.Example, "%s needs %s: %s", c.Name, p.Name, p.About))
 		}
 	}
 	if c.Manages {
@@ -188,6 +188,7 @@ func (r *Router) fail(ctx context.Context, inv Invocation, err error) (Reply, Ou
 	var syntax *query.SyntaxError
 	say, hint, fault := "Something went wrong on our side; it has been noted", "try again in a minute", ""
 	var blocks []message.Block
+	var try []message.Action
 	switch {
 	case errors.As(err, &syntax):
 		say, hint, fault = fmt.Sprintf("query, column %d: %s", syntax.Col, syntax.Msg), syntax.Hint, "query"
@@ -195,7 +196,7 @@ func (r *Router) fail(ctx context.Context, inv Invocation, err error) (Reply, Ou
 			blocks = append(blocks, message.Preformatted{Text: syntax.Caret(src)})
 		}
 	case errors.As(err, &p):
-		say, hint, fault = p.Say, p.Hint, p.Param
+		say, hint, fault, try = p.Say, p.Hint, p.Param, p.Try
 		if p.Err != nil {
 			noted(p.Err)
 		}
@@ -205,6 +206,9 @@ func (r *Router) fail(ctx context.Context, inv Invocation, err error) (Reply, Ou
 	doc := message.Document{Summary: say, Blocks: append([]message.Block{message.Paragraph{Text: message.Plain(say + ".")}}, blocks...)}
 	if hint != "" {
 		doc.Blocks = append(doc.Blocks, message.SmallPrint{Items: []message.Line{message.Plain("Hint: " + hint)}})
+	}
+	if len(try) > 0 {
+		doc.Blocks = append(doc.Blocks, message.Actions{Items: try})
 	}
 	return Reply{Document: doc, Fault: fault}, outcome
 }

@@ -1,6 +1,7 @@
 package digest
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -322,6 +323,9 @@ func placeName(p Place, names map[feeds.SourceID]string) string {
 	title := names[p.Source]
 	if title == "" {
 		title = string(p.Source)
+		if u, err := url.Parse(p.URL); err == nil && u.Hostname() != "" {
+			title = strings.TrimPrefix(u.Hostname(), "www.") // people know it better than an id of ours
+		}
 	}
 	return siteName(p.URL, title)
 }

@@ -117,7 +117,7 @@ func TestStoryNamesPlacesOnce(t *testing.T) {
 	s := StoryOf(w)
 	want := []StoryLink{
 		{"Hugging Face", "https://huggingface.co/deepseek-ai/DeepSeek-R1"},
-		{"feed:news", "https://news.example/r1"},
+		{"news.example", "https://news.example/r1"},
 		{"GitHub", "https://github.com/deepseek-ai/DeepSeek-R1"},
 	}
 	if diff := cmp.Diff(want, s.Also); diff != "" {

@@ -210,6 +210,9 @@ func (a *Adapter) withForm(r bot.Reply) message.Document {
 // without. What else is filled in already is left out, or the command might act on it
 // instead of asking.
 func (a *Adapter) asking(f bot.Form) string {
+	if f.Asked != "" {
+		return f.Asked
+	}
 	line := f.Command
 	for _, c := range a.opt.Commands {
 		for _, p := range c.Params {

@@ -414,6 +414,7 @@ func TestAsking(t *testing.T) {
 	}{
 		{bot.Form{Command: "subscribe", Fields: []bot.FormField{{Param: "query"}, {Param: "when", Value: "Mondays at 9"}, {Param: "zone", Value: "UTC"}}}, "subscribe", map[string]string{}},
 		{bot.Form{Command: "correct", Fields: []bot.FormField{{Param: "work", Value: `a "b" c`}, {Param: "field", Value: "lab"}}}, `correct work:"a 'b' c"`, map[string]string{"work": "a 'b' c"}},
+		{bot.Form{Command: "pause", Asked: "pause s1 until:?", Fields: []bot.FormField{{Param: "subscription", Value: "s1", Required: true}, {Param: "until"}}}, "pause s1 until:?", map[string]string{"subscription": "s1", "until": "?"}},
 	} {
 		got := a.asking(tt.form)
 		command, args, err := a.typed.Parse(got)

@@ -135,7 +135,9 @@ func (a *Adapter) ask(ctx context.Context, h bot.Handler, inv bot.Invocation) bo
 	ctx, cancel := context.WithTimeout(ctx, a.opt.AnswerWithin)
 	defer cancel()
 	inv.Asker = a.person(ctx, inv.Place.Workspace, inv.Asker)
-	inv.Asker.Direct = digest.Destination{Platform: Name, Workspace: inv.Place.Workspace, Channel: inv.Asker.ID, Direct: true}
+	if inv.Asker.ID != "" {
+		inv.Asker.Direct = digest.Destination{Platform: Name, Workspace: inv.Place.Workspace, Channel: inv.Asker.ID, Direct: true}
+	}
 	return h.Handle(ctx, inv)
 }
 
