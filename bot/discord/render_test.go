@@ -466,8 +466,11 @@ func TestMenusAreNamed(t *testing.T) {
 	var doc message.Document
 	for i := range 9 {
 		doc.Blocks = append(doc.Blocks, message.Story{Title: fmt.Sprintf("Story %d: of two", i), Line: "x", Actions: []message.Action{
-			{Label: "Why?", Command: "why w"}, {Label: "Can we use it?", Command: fmt.Sprintf("can-we-use w%d", i)}, {Label: "Save", Command: fmt.Sprintf("save w%d", i)},
-			{Label: "Useful", Command: fmt.Sprintf("vote w%d value:useful", i)}, {Label: "Not useful", Command: fmt.Sprintf("vote w%d value:not-useful", i)},
+			{Label: "Why?", Command: "why w"},
+			{Label: "Can we use it?", Command: fmt.Sprintf("can-we-use w%d", i)},
+			{Label: "Save", Command: fmt.Sprintf("save w%d", i)},
+			{Label: "Useful", Command: fmt.Sprintf("vote w%d value:useful", i)},
+			{Label: "Not useful", Command: fmt.Sprintf("vote w%d value:not-useful", i)},
 		}})
 	}
 	var got []string
