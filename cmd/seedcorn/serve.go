@@ -204,6 +204,9 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	}
 	defer context.AfterFunc(ctx, func() { w.log.Info("stopping") })()
 	err = engine.Run(ctx)
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		err = nil // it was told to stop while it began
+	}
 	talking.Wait()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

@@ -249,7 +249,8 @@ func onEngines[T interface {
 }](t T, test func(t T, open func() *store.DB, size func() int64)) {
 	opener := func(t T, location string) func() *store.DB {
 		return func() *store.DB {
-			db, err := store.Open(t.Context(), location)
+			// Several on one file, on a machine that does much else, wait long for one another.
+			db, err := store.Open(t.Context(), location, store.WithBusyTimeout(time.Minute))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -352,7 +353,8 @@ func TestSmallWorkspaceIsNotStarved(t *testing.T) {
 		}
 		s.mu.Lock()
 		between := len(s.posted) - before
-		if s.first["small"].IsZero() || between > 250 {
+		// Without a turn of its own it would come last.
+		if s.first["small"].IsZero() || between > channels*3/4 {
 			t.Errorf("%d others were posted first", between)
 		}
 		s.mu.Unlock()
