@@ -102,7 +102,7 @@ func balanceChart(b digest.Balance, most int) message.Chart {
 		chart.Bars = append(chart.Bars, message.Bar{Label: reg.CountryName(r.Country), Flag: reg.CountryFlag(r.Country), Values: values, Note: barNote(r.Total, r.Open)})
 	}
 	if others > 0 {
-		rest.Label = count(others, "other country")
+		rest.Label = Count(others, "other country")
 		rest.Note = barNote(rest.Total(), rest.Values[0]+rest.Values[1])
 		if at < 0 {
 			at = len(chart.Bars)
@@ -222,7 +222,7 @@ func ruleWords(b digest.Balance) string {
 	if b.Companies {
 		out += "Companies only. "
 	}
-	out += fmt.Sprintf("%s counted; country unknown for %d (%s)", count(b.Works, "work"), b.Unknown, percent(b.Unknown, b.Known+b.Unknown))
+	out += fmt.Sprintf("%s counted; country unknown for %d (%s)", Count(b.Works, "work"), b.Unknown, percent(b.Unknown, b.Known+b.Unknown))
 	if b.Disputed > 0 {
 		out += fmt.Sprintf("; %d left out because evidence contradicts itself", b.Disputed)
 	}
@@ -231,7 +231,7 @@ func ruleWords(b digest.Balance) string {
 
 // ratioWords gives a ratio, or says why there is none to give.
 func ratioWords(r digest.Ratio) string {
-	sides := fmt.Sprintf("%s %s by %s, %s %s by %s", r.Over.Title(), message.Number(r.NOver), count(r.LabsOver, "lab"), r.Under.Title(), message.Number(r.NUnder), count(r.LabsUnder, "lab"))
+	sides := fmt.Sprintf("%s %s by %s, %s %s by %s", r.Over.Title(), message.Number(r.NOver), Count(r.LabsOver, "lab"), r.Under.Title(), message.Number(r.NUnder), Count(r.LabsUnder, "lab"))
 	if !r.Enough {
 		return fmt.Sprintf("Ratio of %s: not enough data (%s; %s).", r.Of.Words(), r.Why, sides)
 	}
@@ -261,7 +261,7 @@ func selectionWords(s digest.Series) string {
 }
 
 func coverageWords(s digest.Series) string {
-	out := count(s.Sources, "source") + " looked at"
+	out := Count(s.Sources, "source") + " looked at"
 	if s.Coverage != "" {
 		out += ": " + s.Coverage
 	}
@@ -293,7 +293,7 @@ func SeriesSmallPrint(s digest.Series) []string {
 		out = append(out, fmt.Sprintf("Of the weeks, %d at the ends of the period are not whole and so not drawn; the tables have them.", n))
 	}
 	if silent > 0 {
-		out = append(out, fmt.Sprintf("In %s no work of any country was seen; they are holes and not zeros.", count(silent, "week")))
+		out = append(out, fmt.Sprintf("In %s no work of any country was seen; they are holes and not zeros.", Count(silent, "week")))
 	}
 	return append(out, coverageWords(s))
 }
@@ -587,7 +587,7 @@ func Coverage(health []digest.SourceHealth) (sources int, words string) {
 		says = append(says, fmt.Sprintf("%s %d", registry.Default().CountryName(c), by[c]))
 	}
 	if rest > 0 {
-		says = append(says, fmt.Sprintf("%s %d", count(len(cs)-5, "other country"), rest))
+		says = append(says, fmt.Sprintf("%s %d", Count(len(cs)-5, "other country"), rest))
 	}
 	if n := by[""]; n > 0 {
 		says = append(says, fmt.Sprintf("of many labs %d", n))

@@ -338,7 +338,7 @@ func runCountry(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		}
 	}
 	doc := message.Document{Summary: reg.CountryName(c), Blocks: []message.Block{
-		heading(strings.TrimSpace(reg.CountryFlag(c)+" "+reg.CountryName(c)), count(labs, "lab")+" in the registry"),
+		heading(strings.TrimSpace(reg.CountryFlag(c)+" "+reg.CountryName(c)), Count(labs, "lab")+" in the registry"),
 	}}
 	if err := latestOf(ctx, d, &doc, "country:"+string(c)+" openness>=open-weights"); err != nil {
 		return Reply{}, err
@@ -449,7 +449,7 @@ func runDisputed(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	doc := message.Document{Summary: count(len(works), "disputed work"), Blocks: []message.Block{heading("Disputed", span(p)+" · "+count(len(works), "work"))}}
+	doc := message.Document{Summary: Count(len(works), "disputed work"), Blocks: []message.Block{heading("Disputed", span(p)+" · "+Count(len(works), "work"))}}
 	if len(works) == 0 {
 		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("Of no work from these days does the evidence disagree with itself.")})
 		return Reply{Document: doc}, nil
@@ -458,7 +458,7 @@ func runDisputed(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		doc.Blocks = append(doc.Blocks, Story(digest.StoryOf(w)))
 	}
 	if n := len(works) - mostDisputed; n > 0 {
-		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain(fmt.Sprintf("And %s. A later since shows the latest only.", count(n, "more work")))})
+		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain(fmt.Sprintf("And %s. A later since shows the latest only.", Count(n, "more work")))})
 	}
 	doc.Blocks = append(doc.Blocks, message.SmallPrint{Items: []message.Line{message.Plain("Labs that contradict each other at the same strength are kept and not counted (C9); of licenses that disagree the strictest is taken (O3). why WORK shows both sides.")}})
 	return Reply{Document: doc}, nil
@@ -469,7 +469,7 @@ func runTopics(ctx context.Context, d Desk, _ Invocation) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	doc := message.Document{Summary: count(len(topics), "topic"), Blocks: []message.Block{heading("Topics", "named queries")}}
+	doc := message.Document{Summary: Count(len(topics), "topic"), Blocks: []message.Block{heading("Topics", "named queries")}}
 	if len(topics) == 0 {
 		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("There are none yet. Any query can be subscribed to as it is.")})
 		return Reply{Document: doc}, nil
@@ -502,9 +502,9 @@ func runSources(ctx context.Context, d Desk, _ Invocation) (Reply, error) {
 			good++
 		}
 	}
-	doc := message.Document{Summary: fmt.Sprintf("%s, %d could not be read", count(len(health), "source"), len(broken))}
+	doc := message.Document{Summary: fmt.Sprintf("%s, %d could not be read", Count(len(health), "source"), len(broken))}
 	f := message.Fields{Items: []message.Field{
-		{Name: "Sources", Value: message.Plain(fmt.Sprintf("%d in %s", len(health), count(len(countries), "country")))},
+		{Name: "Sources", Value: message.Plain(fmt.Sprintf("%d in %s", len(health), Count(len(countries), "country")))},
 		{Name: "Answering", Value: message.Plain(fmt.Sprint(good))},
 		{Name: "Broken", Value: message.Plain(cmp.Or(some(broken, 8), "none"))},
 	}}
@@ -599,7 +599,7 @@ func runSubscriptions(ctx context.Context, d Desk, inv Invocation) (Reply, error
 	if err != nil {
 		return Reply{}, err
 	}
-	doc := message.Document{Summary: count(len(subs), "subscription"), Blocks: []message.Block{heading("Subscriptions", count(len(subs), "subscription"))}}
+	doc := message.Document{Summary: Count(len(subs), "subscription"), Blocks: []message.Block{heading("Subscriptions", Count(len(subs), "subscription"))}}
 	own, err := ownSubscriptions(ctx, d, inv)
 	if err != nil {
 		return Reply{}, err
@@ -687,7 +687,7 @@ func each(ctx context.Context, d Desk, inv Invocation, done string, f func(diges
 			return Reply{}, err
 		}
 	}
-	say := fmt.Sprintf("%s %s.", sentenceCase(done), count(len(subs), "subscription"))
+	say := fmt.Sprintf("%s %s.", sentenceCase(done), Count(len(subs), "subscription"))
 	alone := !slices.ContainsFunc(subs, func(s digest.Subscription) bool { return !s.Destination.Direct })
 	return Reply{Document: message.Document{Summary: say, Blocks: []message.Block{message.Paragraph{Text: message.Plain(say)}}}, Public: !alone}, nil
 }
@@ -808,7 +808,7 @@ func runSaved(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	if len(works) == 0 {
 		return plainly("Your list is empty. Save on a work puts it here."), nil
 	}
-	doc := message.Document{Summary: count(len(works), "work"), Blocks: []message.Block{heading("Saved", count(len(works), "work"))}}
+	doc := message.Document{Summary: Count(len(works), "work"), Blocks: []message.Block{heading("Saved", Count(len(works), "work"))}}
 	for _, w := range works {
 		doc.Blocks = append(doc.Blocks, Story(digest.StoryOf(w)))
 	}

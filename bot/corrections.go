@@ -183,7 +183,7 @@ func runCorrections(ctx context.Context, d Desk, inv Invocation) (Reply, error) 
 		return Reply{}, err
 	}
 	open = mine(open, inv.Place, holds)
-	doc := message.Document{Summary: count(len(open), "correction") + " waiting", Blocks: []message.Block{heading("Corrections that wait", count(len(open), "proposal"))}}
+	doc := message.Document{Summary: Count(len(open), "correction") + " waiting", Blocks: []message.Block{heading("Corrections that wait", Count(len(open), "proposal"))}}
 	if len(open) == 0 {
 		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("None. Fix a tag on a work makes one.")})
 		return Reply{Document: doc}, nil

@@ -18,12 +18,12 @@ import (
 func Digest(d digest.Digest) message.Document {
 	n := d.Numbers
 	doc := message.Document{
-		Summary: fmt.Sprintf("%s: %s, %d you may build on, from %s", d.Title, count(n.Works, "work"), n.Open, count(n.Countries, "country")),
+		Summary: fmt.Sprintf("%s: %s, %d you may build on, from %s", d.Title, Count(n.Works, "work"), n.Open, Count(n.Countries, "country")),
 	}
 	add := func(b message.Block) { doc.Blocks = append(doc.Blocks, b) }
 	note := span(d.Period)
 	if n.Works > 0 {
-		note += fmt.Sprintf(" · %s · %d you may build on · %s · %s", count(n.Works, "work"), n.Open, count(n.Labs, "lab"), count(n.Countries, "country"))
+		note += fmt.Sprintf(" · %s · %d you may build on · %s · %s", Count(n.Works, "work"), n.Open, Count(n.Labs, "lab"), Count(n.Countries, "country"))
 	}
 	add(message.Heading{Level: 1, Text: d.Title, Note: note})
 	if d.Merged > 1 {
@@ -88,7 +88,7 @@ func quietWeek(s digest.SmallPrint) string {
 	case s.Looked == 0:
 		return "No source could be read in this period. That is not the same as a quiet week: see the small print."
 	}
-	return fmt.Sprintf("Nothing that matches came out in this period. %s answered.", count(s.Looked, "source"))
+	return fmt.Sprintf("Nothing that matches came out in this period. %s answered.", Count(s.Looked, "source"))
 }
 
 // Story words one story.
@@ -240,7 +240,7 @@ func smallPrint(d digest.Digest) message.SmallPrint {
 	add := func(format string, args ...any) {
 		out.Items = append(out.Items, message.Plain(fmt.Sprintf(format, args...)))
 	}
-	answered := fmt.Sprintf("%s answered", count(s.Looked, "source"))
+	answered := fmt.Sprintf("%s answered", Count(s.Looked, "source"))
 	if n := len(s.Quiet); n > 0 {
 		answered += fmt.Sprintf("; quiet: %s", some(s.Quiet, 6))
 	}
@@ -283,8 +283,8 @@ func percent(part, whole int) string {
 	return fmt.Sprintf("%.0f%%", 100*float64(part)/float64(whole))
 }
 
-// count is a number with its noun: "1 work", "3 countries".
-func count(n int, noun string) string {
+// Count is a number with its noun: "1 work", "3 countries".
+func Count(n int, noun string) string {
 	if n != 1 {
 		if stem, ok := strings.CutSuffix(noun, "y"); ok {
 			noun = stem + "ies"
@@ -313,7 +313,7 @@ func span(p digest.Period) string {
 
 // Results words the answer to a search.
 func Results(query string, works []digest.Work, more bool) message.Document {
-	doc := message.Document{Summary: fmt.Sprintf("%s for %s", count(len(works), "work"), query)}
+	doc := message.Document{Summary: fmt.Sprintf("%s for %s", Count(len(works), "work"), query)}
 	if len(works) == 0 {
 		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Line{{Text: "Nothing matches "}, {Text: query, Code: true}, {Text: "."}}})
 		return doc

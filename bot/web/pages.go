@@ -361,7 +361,7 @@ func (s *site) country(r *http.Request) (reply, error) {
 	}
 	works.Empty = "We have seen no open work from there yet."
 	doc := message.Document{Blocks: []message.Block{
-		message.Heading{Level: 1, Text: strings.TrimSpace(s.Registry.CountryFlag(c) + " " + name), Note: count(labs, "lab") + " in the registry"},
+		message.Heading{Level: 1, Text: strings.TrimSpace(s.Registry.CountryFlag(c) + " " + name), Note: bot.Count(labs, "lab") + " in the registry"},
 	}}
 	more := []link{{"Every work, open or not", "/search?" + choice{"country", code}.encode()}}
 	if labs > 0 {
@@ -535,7 +535,7 @@ func (s *site) sources(r *http.Request) (reply, error) {
 		case h.Paused:
 			row.State, row.Words = "paused", "paused by whoever runs this"
 		case h.Failures > 0:
-			row.State, row.Words = "trouble", fmt.Sprintf("%s; %s in a row", cmp.Or(h.Trouble, "could not be read"), count(h.Failures, "failed visit"))
+			row.State, row.Words = "trouble", fmt.Sprintf("%s; %s in a row", cmp.Or(h.Trouble, "could not be read"), bot.Count(h.Failures, "failed visit"))
 		case h.LastLook.IsZero():
 			row.State, row.Words = "new", "not visited yet"
 		}

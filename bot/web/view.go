@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"seedcorn/bot"
 	"seedcorn/bot/chart"
 	"seedcorn/bot/message"
 	"seedcorn/digest"
@@ -106,7 +107,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"search":   searchFor,
 	"text":     tidy,
 	"number":   message.Number,
-	"count":    count,
+	"count":    bot.Count,
 	"clip":     clip,
 	"openness": func(o feeds.Openness) string { return opennessWords[o.String()] },
 	"follow":   func(path, q string) string { return withQuery(path, "q", q) },
@@ -327,17 +328,6 @@ func day(t time.Time) string {
 
 // days are the first and the last day of a period.
 func days(p digest.Period) string { return day(p.From) + " – " + day(p.To.Add(-1)) }
-
-// count is a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	if stem, ok := strings.CutSuffix(noun, "y"); ok {
-		return fmt.Sprintf("%d %sies", n, stem)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
 
 // sourceName is a source's id without what an address may hold that is not for
 // everyone: a feed's key stands in its query.

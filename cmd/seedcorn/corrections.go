@@ -234,7 +234,7 @@ where they stand.`,
 				}
 				edits, err := w.db.Amendments(ctx)
 				if n := edits[digest.AmendmentWaiting] + edits[digest.AmendmentEditing]; n > 0 {
-					fmt.Fprintf(a.out, "\n%d digests are to be edited; serve does it\n", n)
+					fmt.Fprintf(a.out, "\n%s to be edited; serve does it\n", bot.Count(n, "digest"))
 				}
 				return err
 			})

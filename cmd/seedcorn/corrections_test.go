@@ -427,7 +427,7 @@ func TestCorrectionsCommand(t *testing.T) {
 	if _, err := run("correct", string(n.work), "license=Apache-2.0", "--because", "the card"); err != nil {
 		t.Error(err)
 	}
-	if got, err := run("corrections", "list", "--state", "all"); err != nil || !strings.Contains(got, "3 digests are to be edited") {
+	if got, err := run("corrections", "list", "--state", "all"); err != nil || !strings.Contains(got, "3 digests to be edited") {
 		t.Errorf("%q, %v", got, err)
 	}
 	n.now = time.Now().UTC()

@@ -81,8 +81,8 @@ func (a *app) demo(ctx context.Context, format string, once bool) (err error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.errs, "Visit %d: %d sources, %d entries, %d works begun, %d joined a known work, %d changes; could not read %d\n",
-			i+1, round.Sources, round.Items, round.Works, round.Joined, round.Changes, len(round.Failed))
+		fmt.Fprintf(a.errs, "Visit %d: %s, %s, %s begun, %d joined a known work, %s; could not read %d\n",
+			i+1, bot.Count(round.Sources, "source"), bot.Count(round.Items, "entry"), bot.Count(round.Works, "work"), round.Joined, bot.Count(round.Changes, "change"), len(round.Failed))
 	}
 	fmt.Fprintln(a.errs)
 	period := digest.Period{From: now.Add(-7 * 24 * time.Hour), To: now.Add(time.Minute)}

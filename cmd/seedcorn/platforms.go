@@ -292,7 +292,7 @@ func (a *app) diagnose(ctx context.Context, w *world, live bool) []finding {
 		out = append(out, finding{what, true, say, ""})
 	}
 	stats, err := w.db.Stats(ctx)
-	add("database", err, fmt.Sprintf("%s: %d sources, %d works of %d entries, %d subscriptions, %d digests", w.db.Engine(), stats.Sources, stats.Works, stats.Items, stats.Subscriptions, stats.Digests), storeHint(err))
+	add("database", err, fmt.Sprintf("%s: %s, %s of %s, %s, %s", w.db.Engine(), bot.Count(stats.Sources, "source"), bot.Count(stats.Works, "work"), bot.Count(stats.Items, "entry"), bot.Count(stats.Subscriptions, "subscription"), bot.Count(stats.Digests, "digest")), storeHint(err))
 	if at, err := w.db.MovedAway(ctx); err != nil || !at.IsZero() {
 		add("moved", cmp.Or(err, fmt.Errorf("everything here was moved to another database on %s", at.Format("2 Jan 2006 15:04 MST"))), "",
 			"let "+prefix+"DATABASE_URL name that one; a seedcorn on each of the two would say everything twice")
@@ -316,7 +316,7 @@ func (a *app) diagnose(ctx context.Context, w *world, live bool) []finding {
 	add("sources", err, fmt.Sprintf("%d, of which %d were visited and %d could not be read", len(health), looked, broken), "seedcorn pull visits them, seedcorn sources check says what each answers")
 	dead, err := w.db.Deliveries(ctx, "dead", 1000)
 	if err == nil && len(dead) > 0 {
-		err = fmt.Errorf("%d messages were refused for ever", len(dead))
+		err = fmt.Errorf("refused for ever: %s", bot.Count(len(dead), "message"))
 	}
 	add("deliveries", err, "none is dead", "seedcorn deliveries list --state dead shows why; retry sends one again")
 	out = append(out, a.diagnoseSelf(ctx, w)...)

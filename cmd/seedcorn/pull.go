@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seedcorn/bot"
 	"seedcorn/digest/jobs"
 	"seedcorn/feeds"
 )
@@ -79,9 +80,9 @@ func printRound(out, errs io.Writer, r jobs.Round) {
 	for _, f := range r.Faults {
 		fmt.Fprintf(errs, "left out of %s: %v\n", f.Source.ID, f.Err)
 	}
-	fmt.Fprintf(out, "%d sources: %d with news, %d unchanged, %d not readable\n", r.Sources, r.Brought, r.Unchanged, len(r.Failed))
-	fmt.Fprintf(out, "%d entries stored: %d new works, %d joined a known work, %d edits, %d works merged, %d revisions or new licenses\n",
-		r.Items, r.Works, r.Joined, r.Edited, r.Merged, r.Changes)
+	fmt.Fprintf(out, "%s: %d with news, %d unchanged, %d not readable\n", bot.Count(r.Sources, "source"), r.Brought, r.Unchanged, len(r.Failed))
+	fmt.Fprintf(out, "%s stored: %s, %d joined a known work, %s, %s merged, %d revisions or new licenses\n",
+		bot.Count(r.Items, "entry"), bot.Count(r.Works, "new work"), r.Joined, bot.Count(r.Edited, "edit"), bot.Count(r.Merged, "work"), r.Changes)
 }
 
 func roundJSON(r jobs.Round) map[string]any {

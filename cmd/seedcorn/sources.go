@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seedcorn/bot"
 	"seedcorn/digest/store"
 	"seedcorn/feeds"
 	"seedcorn/feeds/catalog"
@@ -429,7 +430,7 @@ func (a *app) checkSources(ctx context.Context, w *world, args []string) error {
 				newest = d
 			}
 		}
-		fmt.Fprintf(a.out, "good  %s  %d entries, newest %s, in %s\n", s.ID, pull.Entries, ago(newest, a.now()), took)
+		fmt.Fprintf(a.out, "good  %s  %s, newest %s, in %s\n", s.ID, bot.Count(pull.Entries, "entry"), ago(newest, a.now()), took)
 		for _, f := range pull.Faults {
 			fmt.Fprintf(a.out, "      %s\n", f)
 		}

@@ -458,7 +458,7 @@ func (a *app) retagCommand() *cobra.Command {
 						fmt.Fprintf(a.out, "%s  %s\n    %s\n", ch.Work, ch.Title, ch)
 					}
 				}
-				_, err = fmt.Fprintf(a.out, "%d entries tagged again, %d works changed\n", total, len(changes))
+				_, err = fmt.Fprintf(a.out, "%s tagged again, %s changed\n", bot.Count(total, "entry"), bot.Count(len(changes), "work"))
 				return err
 			})
 		},
