@@ -734,7 +734,7 @@ func askPause(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	choice := func(label, until string) message.Action {
 		return message.Action{Label: label, Command: strings.TrimSpace("pause " + id + until)}
 	}
-	say := "How long is " + count(len(subs), "subscription") + " to be paused?"
+	say := "How long is " + Count(len(subs), "subscription") + " to be paused?"
 	return Reply{
 		Document: message.Document{Summary: say, Blocks: []message.Block{
 			message.Paragraph{Text: message.Plain(say)},
