@@ -371,7 +371,7 @@ func (r *renderer) Preformatted(p message.Preformatted) { r.pre(false, strings.S
 
 // dots color a badge where text has no colors.
 var dots = map[feeds.Openness]string{
-	feeds.OpenSource: "🟢", feeds.OpenWeights: "🟢", feeds.Restricted: "🟡", feeds.Closed: "🔴", feeds.Unknown: "⚪",
+	feeds.OpenSource: "🟢", feeds.OpenWeights: "🔵", feeds.Restricted: "🟡", feeds.Closed: "🔴", feeds.Unknown: "⚪",
 }
 
 // Story is a block for what it is, and one for what it says with a menu of what
@@ -574,20 +574,6 @@ func (r *renderer) bars(c message.Chart) {
 		most = max(most, b.Total())
 	}
 	var lines []string
-	if c.Kind != message.ChartBars { // over time: a row of cells for each series
-		for _, s := range c.Sparks(2 * barWidth) {
-			lines = append(lines, s.Cells+" "+tidy(s.Name)+" "+s.Last)
-		}
-		if n := len(c.Bars); n > 0 {
-			lines = append(lines, tidy(c.Bars[0].Label)+" – "+tidy(c.Bars[n-1].Label))
-		}
-		if t := tidy(c.Title); t != "" {
-			r.flow(true, []inline{{Type: "text", Text: t, Style: &style{Bold: true}}})
-		}
-		r.pre(true, lines)
-		r.small(false, tidy(c.Alt))
-		return
-	}
 	for _, b := range c.Bars {
 		label := tidy(b.Label)
 		var bar strings.Builder

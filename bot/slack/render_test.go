@@ -97,7 +97,7 @@ func TestRenderShowsEverything(t *testing.T) {
 	raws, shown := payloads(t, everything())
 	raw := string(bytes.Join(raws, nil))
 	for _, w := range strings.Fields(`WordHeading WordNote WordParagraph WordBold WordCode WordQuiet WordLink WordSection WordBlurb WordStory WordCaution WordLine WordChange
-		WordLab WordItem WordName WordValue WordChart WordAlt WordSeries WordBar WordPre WordAction WordSmall WordTerms WordBadge 🇫🇷 🟢 🟡 🔴 ⚪`) {
+		WordLab WordItem WordName WordValue WordChart WordAlt WordSeries WordBar WordPre WordAction WordSmall WordTerms WordBadge 🇫🇷 🔵 🟡 🔴 ⚪`) {
 		if !strings.Contains(shown, w) {
 			t.Errorf("%q is not shown", w)
 		}
