@@ -570,10 +570,13 @@ func (r *renderer) buttons(actions []message.Action) (buttons []component, loose
 	return buttons, loose
 }
 
+// rows are as few rows as hold the buttons, of about the same length: one button alone
+// below five looks forgotten.
 func rows(buttons []component) []component {
 	var out []component
-	for len(buttons) > 0 {
-		n := min(maxRow, len(buttons))
+	most := (len(buttons) + maxRow - 1) / maxRow // rows
+	for ; len(buttons) > 0; most-- {
+		n := (len(buttons) + most - 1) / most
 		out = append(out, component{Type: typeRow, Components: buttons[:n:n]})
 		buttons = buttons[n:]
 	}

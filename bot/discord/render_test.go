@@ -486,3 +486,27 @@ func TestMenusAreNamed(t *testing.T) {
 		t.Errorf("menus (-want +got):\n%s", diff)
 	}
 }
+
+// Buttons are spread over as few rows as hold them, none left alone below a full one.
+func TestRows(t *testing.T) {
+	for n, want := range map[int][]int{0: nil, 1: {1}, 5: {5}, 6: {3, 3}, 7: {4, 3}, 10: {5, 5}, 11: {4, 4, 3}} {
+		buttons := make([]component, n)
+		for i := range buttons {
+			buttons[i].CustomID = fmt.Sprint(i)
+		}
+		var got []int
+		at := 0
+		for _, r := range rows(buttons) {
+			got = append(got, len(r.Components))
+			for _, b := range r.Components {
+				if b.CustomID != fmt.Sprint(at) {
+					t.Errorf("%d buttons: %s in place of %d", n, b.CustomID, at)
+				}
+				at++
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d buttons (-want +got):\n%s", n, diff)
+		}
+	}
+}
