@@ -221,6 +221,7 @@ func runWork(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 // be done next.
 func WorkCard(w digest.Work) message.Document {
 	st := Story(digest.StoryOf(w))
+	st.Actions = nil // they are below, with one more
 	doc := message.Document{Summary: w.Title, Blocks: []message.Block{st}}
 	f := message.Fields{}
 	for _, a := range w.Artifacts {
