@@ -26,9 +26,10 @@ func (a *app) digestCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "digest",
 		Short: "print the digest of a period",
-		Long: `Print what came out in a period: first what you may build on, then what has
-conditions, then papers without artifacts, then what is closed; license changes;
-the balance between countries; and, in the small print, which sources were silent.`,
+		Long: `Print what came out in a period: first the balance between countries in a few bars,
+then what you may build on; license changes; what has conditions, papers without
+artifacts, what is closed; the whole balance, with its rule; and, in the small print,
+which sources were silent.`,
 		Example: "  seedcorn digest --since 7d\n  seedcorn digest --query 'country:EU openness>=open-weights' --since 1mo --format markdown",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

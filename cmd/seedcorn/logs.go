@@ -83,7 +83,7 @@ var logKeys = map[string]string{
 
 	"version": "of this program",
 	"roles":   "what this process does",
-	"pages":   "where they are served",
+	"at":      "where requests are answered: for pages and from platforms, by what the roles allow",
 	"path":    "of a request",
 	"shard":   "of a connection",
 	"resume":  "whether a connection goes on where it was", "resumed": "how often it did",

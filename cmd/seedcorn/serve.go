@@ -185,7 +185,7 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	server := newServer(a.measure(w, router, platforms, mux, engine.Rung))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	w.log.Info("serving", "pages", "http://"+listener.Addr().String()+"/", "roles", has.String(), "process", engine.Process.ID, "version", buildVersion())
+	w.log.Info("serving", "at", "http://"+listener.Addr().String()+"/", "roles", has.String(), "process", engine.Process.ID, "version", buildVersion())
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

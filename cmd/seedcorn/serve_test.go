@@ -271,7 +271,7 @@ func TestServeWithoutPages(t *testing.T) {
 		go func() { ended <- a.serve(ctx, w, has) }()
 		address := ""
 		for deadline := time.Now().Add(30 * time.Second); address == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-			if _, rest, ok := strings.Cut(logs.String(), "pages=http://"); ok {
+			if _, rest, ok := strings.Cut(logs.String(), " at=http://"); ok {
 				address, _, _ = strings.Cut(rest, "/")
 			}
 		}
