@@ -632,11 +632,11 @@ func subscriptionList(subs []digest.Subscription, now time.Time, all bool) (out 
 			}
 			toggle = message.Action{Label: "Resume", Command: "resume " + string(s.ID)}
 		}
-		value := message.Line{{Text: cmp.Or(s.Query, "everything"), Code: true}, {Text: fmt.Sprintf(" · %s · by %s · last: %s", next, cmp.Or(s.OwnerName, s.Owner, "this channel"), cmp.Or(s.LastResult, "none yet"))}}
+		value := message.Line{{Text: fmt.Sprintf("%s · by %s · last: %s · ", next, cmp.Or(s.OwnerName, s.Owner, "this channel"), cmp.Or(s.LastResult, "none yet"))}, {Text: string(s.ID), Code: true}}
 		if all {
 			value = append(value, message.Span{Text: " · in " + s.Destination.Channel})
 		}
-		out = append(out, message.Fields{Items: []message.Field{{Name: string(s.ID), Value: value}}},
+		out = append(out, message.Fields{Items: []message.Field{{Name: cmp.Or(s.Query, "everything"), Value: value}}},
 			message.Actions{Items: []message.Action{toggle, {Label: "End", Command: "unsubscribe " + string(s.ID), Danger: true}}})
 	}
 	return out
