@@ -32,7 +32,7 @@ func newMill(t *testing.T) *mill {
 }
 
 // take asks for a value, and says how long it took to be had.
-func (m *mill) take(t *testing.T, key string) (v int, err error, took time.Duration) {
+func (m *mill) take(t *testing.T, key string) (v int, took time.Duration, err error) {
 	t.Helper()
 	began := time.Now()
 	v, err = m.get(t.Context(), key, began, func(ctx context.Context) (int, error) {
@@ -49,7 +49,7 @@ func (m *mill) take(t *testing.T, key string) (v int, err error, took time.Durat
 		}
 		return m.made, m.err
 	})
-	return v, err, time.Since(began)
+	return v, time.Since(began), err
 }
 
 // count is how often something was made, when nothing is being made.
@@ -62,7 +62,7 @@ func (m *mill) count() int {
 
 func (m *mill) want(t *testing.T, key string, v int, took time.Duration) {
 	t.Helper()
-	if got, err, d := m.take(t, key); got != v || err != nil || d != took {
+	if got, d, err := m.take(t, key); got != v || err != nil || d != took {
 		t.Errorf("got %d after %v (%v), want %d after %v", got, d, err, v, took)
 	}
 }
@@ -110,11 +110,11 @@ func TestMemoFails(t *testing.T) {
 		}
 		m.err, m.bang = errors.New("no disk"), nil
 		time.Sleep(time.Hour)
-		if _, err, _ := m.take(t, "a"); !errors.Is(err, m.err) {
+		if _, _, err := m.take(t, "a"); !errors.Is(err, m.err) {
 			t.Errorf("too old and not to be made: %v", err)
 		}
 		m.err = nil
-		if v, err, _ := m.take(t, "a"); v == 1 || err != nil {
+		if v, _, err := m.take(t, "a"); v == 1 || err != nil {
 			t.Errorf("a failure was kept: %d, %v", v, err)
 		}
 	})
@@ -134,7 +134,7 @@ func TestMemoBounds(t *testing.T) {
 		before := m.count()
 		keys := slices.Collect(maps.Keys(m.kept))
 		for _, key := range keys {
-			if _, _, took := m.take(t, key); took != 0 {
+			if _, took, _ := m.take(t, key); took != 0 {
 				t.Fatalf("%s: waited %v", key, took)
 			}
 		}
