@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"seedcorn/bot"
 )
 
 // browse starts the site and a real Chromium in front of it. It is the one that
@@ -74,6 +78,34 @@ func browse(t *testing.T, d *desk) (ctx context.Context, base string) {
 	return ctx, server.URL
 }
 
+// everyPage is where each page is, by what to call it: those of the site at base,
+// those that say what is wrong, and the login before and after.
+func everyPage(t *testing.T, base string) map[string]string {
+	all := map[string]string{}
+	for _, p := range append(slices.Clone(paths), "/search?q=lab:nobody", "/search?q=a+OR", "/balance?rule=most", "/balance?q=country:", "/balance?since=soon&over=Atlantis", "/work/w-nobody", "/license/none", "/nowhere") {
+		all[p] = base + p
+	}
+	opt := closed(new(now), door{name: "chat"}, door{name: "talk"})
+	opt.BaseURL = ""
+	h := New(opt)
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	all["/login"] = server.URL + "/login?next=/balance"
+	// The same for ana.
+	value, err := sealed(h.site.seal.session, session{Reader: bot.Reader{Platform: "chat", ID: ana.ID, Name: "Ana " + evil, Workspaces: ana.Workspaces}, Until: now.Add(time.Hour).Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.AddCookie(&http.Cookie{Name: h.site.cookie(sessionCookie), Value: value})
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(inside.Close)
+	all["/login, signed in"] = inside.URL + "/login"
+	all["/, signed in"] = inside.URL + "/"
+	return all
+}
+
 // views are the widths and palettes in which each page is looked at.
 var views = []struct {
 	name   string
@@ -88,6 +120,7 @@ var views = []struct {
 // large enough to be hit; and it leaves pictures for people to look at.
 func TestBrowser(t *testing.T) {
 	ctx, base := browse(t, full(60))
+	all := everyPage(t, base)
 	pictures := t.ArtifactDir()
 	var complaints []string
 	chromedp.ListenTarget(ctx, func(ev any) {
@@ -105,7 +138,7 @@ func TestBrowser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range append(paths, "/search?q=lab:nobody", "/nowhere") {
+		for p, at := range all {
 			var out struct {
 				Wide  int
 				Faint []string
@@ -113,7 +146,7 @@ func TestBrowser(t *testing.T) {
 				Style string
 			}
 			var picture []byte
-			if err := chromedp.Run(ctx, chromedp.Navigate(base+p), chromedp.Evaluate(look, &out), chromedp.FullScreenshot(&picture, 100)); err != nil {
+			if err := chromedp.Run(ctx, chromedp.Navigate(at), chromedp.Evaluate(look, &out), chromedp.FullScreenshot(&picture, 100)); err != nil {
 				t.Fatalf("%s, %s: %v", v.name, p, err)
 			}
 			if out.Wide > int(v.width) {
@@ -184,6 +217,7 @@ func TestAxe(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, base := browse(t, full(60))
+	all := everyPage(t, base)
 	const run = `axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => ({passes: r.passes.length, violations: r.violations.map(v => v.id + ': ' + v.help + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | '))}))`
 	await := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
 	for _, v := range views {
@@ -194,12 +228,12 @@ func TestAxe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range append(paths, "/search?q=lab:nobody", "/nowhere") {
+		for p, at := range all {
 			var out struct {
 				Passes     int
 				Violations []string
 			}
-			if err := chromedp.Run(ctx, chromedp.Navigate(base+p), chromedp.Evaluate(string(axe), nil), chromedp.Evaluate(run, &out, await)); err != nil || out.Passes == 0 {
+			if err := chromedp.Run(ctx, chromedp.Navigate(at), chromedp.Evaluate(string(axe), nil), chromedp.Evaluate(run, &out, await)); err != nil || out.Passes == 0 {
 				t.Fatalf("%s, %s: %d rules passed: %v", v.name, p, out.Passes, err)
 			}
 			for _, x := range out.Violations {
