@@ -82,7 +82,7 @@ func browse(t *testing.T, d *desk) (ctx context.Context, base string) {
 // those that say what is wrong, and the login before and after.
 func everyPage(t *testing.T, base string) map[string]string {
 	all := map[string]string{}
-	for _, p := range append(slices.Clone(paths), "/search?q=lab:nobody", "/search?q=a+OR", "/balance?rule=most", "/balance?q=country:", "/balance?since=soon&over=Atlantis", "/work/w-nobody", "/license/none", "/nowhere") {
+	for _, p := range append(slices.Clone(paths), "/digest/d000000000000", "/search?q=lab:nobody", "/search?q=a+OR", "/balance?rule=most", "/balance?q=country:", "/balance?since=soon&over=Atlantis", "/work/w-nobody", "/license/none", "/nowhere") {
 		all[p] = base + p
 	}
 	opt := closed(new(now), door{name: "chat"}, door{name: "talk"})

@@ -337,8 +337,8 @@ func full(works int) *desk {
 		dig, _ := d.Compose(context.Background(), "This week in open research", []string{"", "country:EU", "reasoning"}[i], p, byDefault)
 		d.editions = append(d.editions, Edition{ID: digest.DigestID(fmt.Sprintf("d%012d", i)), Digest: dig})
 	}
-	// The second was corrected since.
-	if amended := &d.editions[1].Digest; len(amended.Sections) > 0 {
+	// The latest was corrected since.
+	if amended := &d.editions[0].Digest; len(amended.Sections) > 0 {
 		amended.Amended = now.Add(-time.Hour)
 		amended.Sections[0].Stories[0].Errata = []digest.Erratum{{At: amended.Amended, Kind: digest.EventCorrected, What: "country", From: "US", To: "FR", By: "ana", Because: "https://mistral.ai/terms"}}
 	}
