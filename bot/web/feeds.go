@@ -138,7 +138,7 @@ func (s *site) atom(r *http.Request) (reply, error) {
 	self := s.absolute(r, withQuery("/feed.atom", "q", f.Text))
 	feed := atomFeed{
 		ID: self, Title: s.feedTitle(f.Text), Subtitle: "AI research with the country of the lab and the openness of the license", Updated: stamp(s.updated(f.Works)), Generator: "Seedcorn",
-		Links: []atomLink{{"self", "application/atom+xml", self}, {"alternate", "text/html", s.absolute(r, searchFor(f.Text))}},
+		Links: []atomLink{{"self", "application/atom+xml", s.keyed(r, self)}, {"alternate", "text/html", s.absolute(r, searchFor(f.Text))}},
 	}
 	if f.Next != "" {
 		feed.Links = append(feed.Links, atomLink{"next", "application/atom+xml", f.Next}) // https://www.rfc-editor.org/rfc/rfc5005
@@ -235,7 +235,7 @@ func (s *site) jsonFeed(r *http.Request) (reply, error) {
 	}
 	feed := jsonFeed{
 		Version: jsonFeedVersion, Title: s.feedTitle(f.Text), HomePageURL: s.absolute(r, searchFor(f.Text)),
-		FeedURL: s.absolute(r, withQuery("/feed.json", "q", f.Text)), Description: "AI research with the country of the lab and the openness of the license",
+		FeedURL: s.keyed(r, s.absolute(r, withQuery("/feed.json", "q", f.Text))), Description: "AI research with the country of the lab and the openness of the license",
 		NextURL: f.Next, Items: []jsonItem{},
 	}
 	for _, w := range f.Works {

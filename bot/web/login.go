@@ -11,7 +11,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -27,6 +29,7 @@ import (
 //	GET  /login/{name}        sets a ticket (state, nonce, where to go on), leads to the platform
 //	GET  /login/{name}/back   ticket and address agree ─► bot.Login.Answer ─► a session
 //	POST /logout              ends it; the only request that is not a read
+//	GET  /feed.atom?key=…     the works for a feed reader, which has an address only
 //
 // Ticket and session are cookies that we sign and nobody else can make; nothing is
 // kept here. So a session cannot be called back before it ends, and it ends soon:
@@ -59,13 +62,14 @@ type ticket struct {
 }
 
 // A seal signs cookies, each kind with a key of its own.
-type seal struct{ session, ticket []byte }
+type seal struct{ session, ticket, feed []byte }
 
 func newSeal(secret []byte) (seal, error) {
 	var s seal
-	var errs [2]error
+	var errs [3]error
 	s.session, errs[0] = hkdf.Key(sha256.New, secret, nil, "seedcorn session", sha256.Size)
 	s.ticket, errs[1] = hkdf.Key(sha256.New, secret, nil, "seedcorn ticket", sha256.Size)
+	s.feed, errs[2] = hkdf.Key(sha256.New, secret, nil, "seedcorn feed", sha256.Size)
 	return s, errors.Join(errs[:]...)
 }
 
@@ -171,12 +175,67 @@ func (s *site) enter(next http.Handler) http.Handler {
 			s.logout(w, r)
 		case ok || forAll(r.URL.Path):
 			next.ServeHTTP(w, r)
+		case s.feedReader(r):
+			next.ServeHTTP(w, r)
 		case slices.Contains(forPrograms, path.Ext(r.URL.Path)):
-			s.refuse(w, r, http.StatusUnauthorized, "This is for those who have signed in at /login. A program cannot.")
+			s.refuse(w, r, http.StatusUnauthorized, "This is for those who have signed in at /login. A program cannot; a feed reader can have an address of its own from there.")
 		default:
 			reply{to: withQuery("/login", "next", r.URL.RequestURI())}.write(w, r)
 		}
 	})
+}
+
+// keyedFeeds are the feeds that have a private address: those of works, in which
+// everyone who is let in reads the same. Digests are their workspace's, whose members
+// change sooner than addresses do.
+var keyedFeeds = []string{"/feed.atom", "/feed.json"}
+
+// feedLife is how long a private address of a feed is good at least.
+const feedLife = 90 * 24 * time.Hour
+
+// A pass is what the private address of a feed says: who asked for it, until when it
+// is good. A feed reader keeps no cookies and cannot sign in, so this stands in the
+// address; it opens keyedFeeds and nothing else, and says nothing of workspaces.
+type pass struct {
+	Platform string `json:"p"`
+	Person   string `json:"i"`
+	Until    int64  `json:"u"`
+}
+
+const feedKey = "key"
+
+// passFor is the key of who's private addresses. It is the same all day.
+func (s *site) passFor(who bot.Reader) (string, error) {
+	until := s.Now().UTC().Truncate(24 * time.Hour).Add(24*time.Hour + feedLife)
+	return sealed(s.seal.feed, pass{who.Platform, who.ID, until.Unix()})
+}
+
+// feedReader reports whether a request is for a feed, by an address that we made.
+func (s *site) feedReader(r *http.Request) bool {
+	key := r.URL.Query().Get(feedKey)
+	var p pass
+	return slices.Contains(keyedFeeds, r.URL.Path) && len(key) <= maxPass && unsealed(s.seal.feed, key, &p) && s.Now().Unix() < p.Until && s.login(p.Platform) != nil
+}
+
+// maxPass is longer than any key is, in bytes.
+const maxPass = 1000
+
+// keyed is an address of a feed for whoever asked by a private one: a program that goes
+// on from there has nothing else to show.
+func (s *site) keyed(r *http.Request, address string) string {
+	key := r.URL.Query().Get(feedKey)
+	u, err := url.Parse(address)
+	if s.Access != ByLogin || key == "" || err != nil || !slices.Contains(keyedFeeds, u.Path) || !s.feedReader(r) {
+		return address
+	}
+	return withKey(u, key)
+}
+
+func withKey(u *url.URL, key string) string {
+	q := u.Query()
+	q.Set(feedKey, key)
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // logout ends a session. A page of a stranger's can send people here, so the browser
@@ -197,6 +256,9 @@ func (s *site) logout(w http.ResponseWriter, r *http.Request) {
 type loginView struct {
 	Reader *bot.Reader // who is signed in; nil if nobody is
 	Logins []link
+	Query  string // what the private addresses follow
+	Feeds  []link // the private addresses
+	Until  time.Time
 }
 
 func (s *site) loginPage(r *http.Request) (reply, error) {
@@ -206,6 +268,22 @@ func (s *site) loginPage(r *http.Request) (reply, error) {
 	var v loginView
 	if who, ok := ReaderOf(r.Context()); ok {
 		v.Reader = &who
+		key, err := s.passFor(who)
+		if err != nil {
+			return reply{}, fmt.Errorf("making a private address: %w", err)
+		}
+		a, err := asked(r)
+		if err != nil {
+			return reply{}, err
+		}
+		v.Query, v.Until = a.Text, s.Now().Add(feedLife)
+		for i, name := range []string{"Atom", "JSON Feed"} {
+			u, err := url.Parse(s.absolute(r, withQuery(keyedFeeds[i], "q", v.Query)))
+			if err != nil {
+				return reply{}, fmt.Errorf("making a private address: %w", err)
+			}
+			v.Feeds = append(v.Feeds, link{name, withKey(u, key)})
+		}
 	}
 	next := local(r.URL.Query().Get("next"))
 	for _, l := range s.Logins {

@@ -3,14 +3,19 @@ package web
 import (
 	"context"
 	"errors"
+	"html"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mmcdole/gofeed"
 
 	"seedcorn/bot"
 )
@@ -314,5 +319,99 @@ func TestNoLogin(t *testing.T) {
 	_, ok := ReaderOf(context.Background())
 	if ok {
 		t.Error("somebody reads")
+	}
+}
+
+// A feed reader reads works by a private address, and nothing else; only as long as
+// it is good, and only if we made it.
+func TestFeedKey(t *testing.T) {
+	at := now
+	chat := door{name: "chat", members: map[string]bot.Reader{"good": ana}}
+	opt := closed(&at, chat)
+	d := full(20)
+	opt.Library = d
+	var log strings.Builder
+	opt.Log = slog.New(slog.NewTextHandler(&log, nil))
+	h := New(opt)
+	b := newBrowser(t, h)
+	if text := body(t, b.get("/login?q=reasoning")); strings.Contains(text, "key=") {
+		t.Fatal("a stranger is given a key")
+	}
+	b.signIn("chat", "", "good")
+	resp := b.get("/login?q=reasoning+-lab:openai")
+	text := body(t, resp)
+	checkPage(t, resp, text)
+	found := regexp.MustCompile(`https://research\.example(/feed\.(?:atom|json)\?[^<]*)<`).FindAllStringSubmatch(text, -1)
+	if len(found) != 2 || resp.Header.Get("Cache-Control") != "no-store" || !strings.Contains(text, "until 21 Feb 2027") {
+		t.Fatalf("%d addresses, cache %q: %s", len(found), resp.Header.Get("Cache-Control"), text)
+	}
+	session := b.jar["__Host-"+sessionCookie]
+	reader := newBrowser(t, h) // without the cookie
+	var key, first string
+	for _, f := range found {
+		path := html.UnescapeString(f[1])
+		resp := reader.get(path)
+		text := body(t, resp)
+		if resp.StatusCode != http.StatusOK || len(resp.Header["Set-Cookie"]) > 0 || !strings.Contains(text, "Mistral AI report") || strings.Contains(text, "OpenAI report") {
+			t.Fatalf("%s: status %d, cookies %v: %.600s", path, resp.StatusCode, resp.Header["Set-Cookie"], text)
+		}
+		if again := reader.do(http.MethodHead, path); again.StatusCode != http.StatusOK || again.Header.Get("ETag") != resp.Header.Get("ETag") {
+			t.Errorf("%s: asked again, status %d", path, again.StatusCode)
+		}
+		u, err := url.Parse(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, first = u.Query().Get("key"), path
+		// It goes on by an address that is as good, and leads people to pages without it.
+		p, err := gofeed.NewParser().ParseString(body(t, reader.get(path+"&limit=3")))
+		if err != nil || !strings.Contains(p.FeedLink, "key="+key) || strings.Contains(p.Link, "key=") || len(p.Items) != 3 || strings.Contains(p.Items[0].Link+p.Items[0].GUID, "key=") {
+			t.Errorf("%s: %+v, %v", path, p, err)
+		}
+	}
+	next := regexp.MustCompile(`"next_url": "https://research\.example([^"]*)"`).FindStringSubmatch(body(t, reader.get(first+"&limit=3")))
+	if next == nil {
+		t.Fatal("no next page")
+	}
+	if resp := reader.get(strings.ReplaceAll(next[1], `\u0026`, "&")); resp.StatusCode != http.StatusOK {
+		t.Errorf("the next page: status %d", resp.StatusCode)
+	}
+	for _, p := range append(slices.Clone(paths), "/digests.atom", "/digests.json", "/works.csv", "/works.jsonl", "/balance.csv", "/sources.opml", "/nowhere") {
+		p += map[bool]string{true: "&", false: "?"}[strings.Contains(p, "?")] + "key=" + key
+		if resp := reader.get(p); resp.StatusCode != http.StatusFound && resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: status %d", p, resp.StatusCode)
+		}
+	}
+	forged, _ := sealed([]byte("another"), pass{"chat", "U1", at.AddDate(1, 0, 0).Unix()})
+	abroad, _ := sealed(h.site.seal.feed, pass{"elsewhere", "U1", at.AddDate(1, 0, 0).Unix()})
+	for name, k := range map[string]string{"none": "", "half": key[:len(key)/2], "changed": "e" + key, "forged": forged, "a session": session, "of another platform": abroad, "long": strings.Repeat("a", 5000), "no text": "%ff%00"} {
+		if resp := reader.get("/feed.atom?key=" + k); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: status %d", name, resp.StatusCode)
+		}
+	}
+	reader.jar["__Host-"+sessionCookie] = key
+	if resp := reader.get("/digests"); resp.StatusCode != http.StatusFound {
+		t.Errorf("a key for a session: status %d", resp.StatusCode)
+	}
+	delete(reader.jar, "__Host-"+sessionCookie)
+
+	d.broken = errors.New("no disk")
+	if resp := reader.get(first); resp.StatusCode != http.StatusInternalServerError || !strings.Contains(log.String(), "no disk") || strings.Contains(log.String(), key) {
+		t.Errorf("status %d, and the log says %s", resp.StatusCode, log.String())
+	}
+	d.broken = nil
+	for _, tt := range []struct {
+		after time.Duration
+		want  int
+	}{{feedLife, http.StatusOK}, {feedLife + 24*time.Hour, http.StatusUnauthorized}} {
+		at = now.Add(tt.after)
+		if resp := reader.get(first); resp.StatusCode != tt.want {
+			t.Errorf("after %v: status %d, want %d", tt.after, resp.StatusCode, tt.want)
+		}
+	}
+
+	// Pages that are not behind a login know no keys, and repeat none.
+	if text := body(t, get(t, New(open(full(20))), first)); strings.Contains(text, key) {
+		t.Error("a public page repeats a key")
 	}
 }

@@ -69,7 +69,7 @@ func (s *site) find(r *http.Request, usual, most int) (found, *reply, error) {
 	out := found{Text: text, Works: works}
 	if more != "" {
 		v := url.Values{"q": {text}, "after": {more}, "limit": {strconv.Itoa(limit)}}
-		out.Next = s.absolute(r, r.URL.Path+"?"+v.Encode())
+		out.Next = s.keyed(r, s.absolute(r, r.URL.Path+"?"+v.Encode()))
 	}
 	return out, nil, nil
 }
