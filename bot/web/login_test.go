@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mmcdole/gofeed"
-
 	"seedcorn/bot"
 )
 
@@ -364,9 +362,9 @@ func TestFeedKey(t *testing.T) {
 		}
 		key, first = u.Query().Get("key"), path
 		// It goes on by an address that is as good, and leads people to pages without it.
-		p, err := gofeed.NewParser().ParseString(body(t, reader.get(path+"&limit=3")))
-		if err != nil || !strings.Contains(p.FeedLink, "key="+key) || strings.Contains(p.Link, "key=") || len(p.Items) != 3 || strings.Contains(p.Items[0].Link+p.Items[0].GUID, "key=") {
-			t.Errorf("%s: %+v, %v", path, p, err)
+		// It is in two: its own, and the next.
+		if text := body(t, reader.get(path+"&limit=3")); strings.Count(text, "key="+key) != 2 || strings.Count(text, "key=") != 2 {
+			t.Errorf("%s: %s", path, text)
 		}
 	}
 	next := regexp.MustCompile(`"next_url": "https://research\.example([^"]*)"`).FindStringSubmatch(body(t, reader.get(first+"&limit=3")))
