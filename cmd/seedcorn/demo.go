@@ -69,6 +69,9 @@ func (a *app) demo(ctx context.Context, format string, once bool) (err error) {
 			return err
 		}
 	}
+	if err := w.seedTopics(ctx); err != nil {
+		return err
+	}
 	fmt.Fprintf(a.errs, "Replaying four weeks of releases on %s\n", base)
 	// The second visit finds what changed since the first: a license.
 	for i := range 2 {

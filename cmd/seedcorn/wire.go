@@ -146,8 +146,12 @@ func (w *world) bases() catalog.Bases {
 // operator began or emptied.
 const seeded = "sources"
 
-// seed puts the starter list into a database in which no list has begun.
+// seed puts the starter list into a database in which no list has begun, and the
+// starter topics beside it.
 func (w *world) seed(ctx context.Context) error {
+	if err := w.seedTopics(ctx); err != nil {
+		return err
+	}
 	begun, err := w.db.Meta(ctx, seeded)
 	if err != nil || begun != "" {
 		return err
@@ -291,7 +295,7 @@ func (w *world) names(ctx context.Context) query.Names {
 			return l.ID, ok
 		},
 		Topic: func(name string) (string, bool) {
-			t, err := w.db.Topic(ctx, name)
+			t, err := w.db.Topic(ctx, strings.ToLower(name))
 			return t.Query, err == nil
 		},
 		Show: func(field, value string) string {
