@@ -66,7 +66,11 @@ An interrupt lets what runs finish within ten seconds; a second one ends at once
 			if err != nil {
 				return err
 			}
-			return a.do(c.Context(), func(ctx context.Context, w *world) error { return a.serve(ctx, w, has) })
+			err = a.do(c.Context(), func(ctx context.Context, w *world) error { return a.serve(ctx, w, has) })
+			if c.Context().Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+				return nil // it was told to stop before it had begun
+			}
+			return err
 		},
 	}
 	c.Flags().StringSliceVar(&roles, "role", nil, "what this process does, separated by commas (default: everything)")
@@ -204,9 +208,6 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	}
 	defer context.AfterFunc(ctx, func() { w.log.Info("stopping") })()
 	err = engine.Run(ctx)
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		err = nil // it was told to stop while it began
-	}
 	talking.Wait()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

@@ -129,8 +129,11 @@ const (
 	maxAttempts = 40
 	maxWait     = 2 * time.Hour
 	// maxResends is the attempt after which one in doubt, on a platform that cannot be
-	// asked, is not posted again: with the waits for such ones about five hours.
+	// asked, is not posted again, once it is in doubt for doubtTime: with the waits for
+	// such ones that is about five hours. Attempts alone do not say so much: a worker that
+	// dies over one costs an attempt, too, and nobody is to blame for that but us.
 	maxResends = 8
+	doubtTime  = 4 * time.Hour
 	// patience is for how many attempts a platform's own word for the wait is enough.
 	// One that still says "in a second" afterwards is not believed: forty such seconds
 	// must not be the end of a digest.
@@ -499,7 +502,7 @@ func (p *Deliveries) attempt(ctx context.Context, d *digest.Delivery, r *result)
 	if d.State == digest.Unsure {
 		receipt, found, err := c.Find(ctx, *d)
 		switch {
-		case errors.Is(err, ErrCannotLook) && d.Resent && d.Attempt > maxResends:
+		case errors.Is(err, ErrCannotLook) && d.Resent && d.Attempt > maxResends && p.Now().Sub(d.Begun) > doubtTime:
 			return digest.Outcome{State: digest.Dead, Words: "posted again and again, and the platform never said whether it stands there"}, nil
 		case errors.Is(err, ErrCannotLook) && !d.Resent:
 			ok, err := p.Outbox.Again(ctx, d.ID, d.Attempt)

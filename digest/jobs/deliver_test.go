@@ -648,6 +648,20 @@ func TestKilledInSecondPost(t *testing.T) {
 	}
 }
 
+// A process that dies over a message again and again is no reason to give it up.
+func TestDeathsAreNotTheMessagesFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, w := newOutbox(1), newWall()
+		w.find = func(int, digest.Delivery) (bool, error) { return false, ErrCannotLook }
+		d := o.row("a0")
+		d.State, d.Attempt, d.Begun, d.Resent = digest.Unsure, 3*maxResends, time.Now().Add(-20*time.Minute), true
+		ring(t, process(o, w), time.Minute, time.Hour)
+		if d := o.get("a0"); d.State != digest.Sent || len(w.posts) != 1 {
+			t.Errorf("%s after %d posts: %s", d.State, len(w.posts), d.Words)
+		}
+	})
+}
+
 // Where the platform can neither be asked nor answers, a message is given up after a
 // few posts, in the open: it is dead, and its subscription waits for a person.
 func TestNeverAnswered(t *testing.T) {
