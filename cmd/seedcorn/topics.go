@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seedcorn/bot"
 	"seedcorn/digest"
 	"seedcorn/digest/query"
 )
@@ -122,7 +123,7 @@ func (w *world) removeTopic(ctx context.Context, name string) error {
 		return err
 	}
 	if n := len(slices.DeleteFunc(subs, func(s digest.Subscription) bool { return !uses.MatchString(s.Query) })); n > 0 {
-		return hinted(fmt.Errorf("topic %s is what %d subscriptions are about", name, n), "seedcorn subscriptions lists them; edit or remove them first")
+		return hinted(fmt.Errorf("topic %s is used by %s", name, bot.Count(n, "subscription")), "seedcorn subscriptions lists them; edit or remove them first")
 	}
 	topics, err := w.db.Topics(ctx)
 	if err != nil {
