@@ -377,7 +377,7 @@ func Permissions(pictures bool) []Permission {
 		{"View Channels", "to see the channel that a digest goes to", "no digest there", 1 << 10},
 		{"Send Messages", "to post digests, and to publish them in announcement channels", "no digest there", 1 << 11},
 		{"Send Messages in Threads", "to post in threads and forums", "no digest in threads and forums", 1 << 38},
-		{"Read Message History", "to see whether a digest arrived when Discord did not say, and to reply to its first part", "an uncertain digest is posted once more, marked (resent)", 1 << 16},
+		{"Read Message History", "to see whether a digest arrived when Discord did not say, and to reply to its first part", "an uncertain digest is posted again, marked (resent), until Discord answers", 1 << 16},
 	}
 	if pictures {
 		ps = append(ps, Permission{"Attach Files", "to attach charts as pictures", "charts are told in words alone", 1 << 15})
