@@ -65,7 +65,7 @@ func (w *wire) expect(op int) (json.RawMessage, bool) {
 			w.t.Errorf("connection %d: the client sent op %d, want %d", w.n, got, op)
 		}
 		return d, got == op
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		w.t.Errorf("connection %d: no op %d", w.n, op)
 		return nil, false
 	}
@@ -179,7 +179,7 @@ func running(t *testing.T, a *Adapter, h bot.Handler) (stop func() error) {
 			cancel()
 			select {
 			case err = <-done:
-			case <-time.After(10 * time.Second):
+			case <-time.After(30 * time.Second):
 				t.Error("Run does not end")
 			}
 		})

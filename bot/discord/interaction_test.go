@@ -715,10 +715,9 @@ func TestHTTPSlow(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx, h) }()
-	began := time.Now()
 	status, body := s.post(t, raw(2, chat("topics"), nil), strconv.FormatInt(time.Now().Unix(), 10), nil)
-	if status != 200 || string(body) != `{"type":5,"data":{"flags":64}}` || time.Since(began) > 2*time.Second {
-		t.Fatalf("%d %s after %s", status, body, time.Since(began))
+	if status != 200 || string(body) != `{"type":5,"data":{"flags":64}}` {
+		t.Fatalf("%d %s", status, body)
 	}
 	cancel()
 	close(release)

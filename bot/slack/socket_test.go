@@ -160,7 +160,7 @@ func (c *socketConn) ack(t testing.TB) socketAck {
 	select {
 	case a := <-c.acks:
 		return a
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("no acknowledgment")
 		return socketAck{}
 	}
@@ -192,7 +192,7 @@ func socketRun(t *testing.T, f *socketFake, h bot.Handler) (stop func() error, l
 		select {
 		case err := <-ended:
 			return err
-		case <-time.After(15 * time.Second):
+		case <-time.After(30 * time.Second):
 			return errors.New("it does not end")
 		}
 	})
@@ -393,7 +393,7 @@ func TestSocketSilence(t *testing.T) {
 	c.ack(t)
 	select {
 	case <-silent.gone:
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("the silent connection is still open")
 	}
 	cancel()

@@ -159,7 +159,7 @@ func (s stand) post(ctx context.Context, t *testing.T, id bot.DeliveryID, channe
 	if err != nil || len(parts) != 1 {
 		t.Fatalf("rendered in %d parts: %v", len(parts), err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second) // the adapters' own are longer
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second) // the adapters' own are longer
 	defer cancel()
 	return s.adapter.Post(ctx, digest.Destination{Platform: s.name, Workspace: "T1", Channel: channel}, id, parts[0], "")
 }
