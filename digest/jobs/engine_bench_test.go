@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"seedcorn/digest"
+	"seedcorn/digest/store"
 )
 
 // BenchmarkJobs is how many jobs that do nothing an engine does in a second, and how
@@ -50,5 +52,32 @@ func BenchmarkJobs(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkFirstStart is how long four processes need to prepare an empty database at
+// once.
+//
+//	go test ./digest/jobs -run - -bench FirstStart -benchtime 1x
+func BenchmarkFirstStart(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		location := place(b, "postgres")
+		b.StartTimer()
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				db, err := store.Open(b.Context(), location)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				b.Cleanup(func() { db.Close() })
+				if err := db.Also(b.Context(), Base{db.Pool(), db.Engine()}.Migrate); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		wg.Wait()
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed schema/*.sql
@@ -21,7 +20,7 @@ var schema embed.FS
 func (db *DB) migrate(ctx context.Context) error {
 	var err error
 	for try := range 5 {
-		if err = db.migrateOnce(ctx); err == nil || errors.Is(err, ErrNewer) || ctx.Err() != nil {
+		if err = db.queued(ctx, db.migrateOnce); err == nil || errors.Is(err, ErrNewer) || ctx.Err() != nil {
 			return err
 		}
 		if kind := explain(err); errors.Is(kind, ErrFull) || errors.Is(kind, ErrReadOnly) || errors.Is(kind, ErrDamaged) || errors.Is(kind, ErrBusy) {
@@ -35,6 +34,26 @@ func (db *DB) migrate(ctx context.Context) error {
 	return fmt.Errorf("preparing its tables: %w", explain(err))
 }
 
+// queued runs f while nobody else prepares tables, on PostgreSQL. The library's own
+// lock asks every five seconds whether it may; this one is had when it is free.
+func (db *DB) queued(ctx context.Context, f func(context.Context) error) error {
+	if db.engine != (postgres{}) {
+		return f(ctx)
+	}
+	c, err := db.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(lockMigrate)); err != nil {
+		return err
+	}
+	defer func() {
+		_, _ = c.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(lockMigrate)) // ends with the connection at the latest
+	}()
+	return f(ctx)
+}
+
 func (db *DB) migrateOnce(ctx context.Context) error {
 	dir, err := fs.Sub(schema, "schema")
 	if err != nil {
@@ -44,13 +63,6 @@ func (db *DB) migrateOnce(ctx context.Context) error {
 		goose.WithDisableGlobalRegistry(true),
 		goose.WithLogger(goose.NopLogger()),
 		goose.WithExcludeNames(db.engine.notMine()),
-	}
-	if db.engine == (postgres{}) {
-		l, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockMigrate))
-		if err != nil {
-			return err
-		}
-		opts = append(opts, goose.WithSessionLocker(l))
 	}
 	p, err := goose.NewProvider(db.engine.dialect(), db.write, dir, opts...)
 	if err != nil {

@@ -22,22 +22,9 @@ func (db *DB) Pool() *sql.DB { return db.write }
 // that start at once queue for it, and again on SQLite if another process was faster.
 // f must do nothing where there is nothing to do.
 func (db *DB) Also(ctx context.Context, f func(context.Context) error) error {
-	if db.engine == (postgres{}) {
-		c, err := db.write.Conn(ctx)
-		if err != nil {
-			return fmt.Errorf("preparing the tables of jobs: %w", explain(err))
-		}
-		defer c.Close()
-		if _, err := c.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(lockMigrate)); err != nil {
-			return fmt.Errorf("preparing the tables of jobs: %w", explain(err))
-		}
-		defer func() {
-			_, _ = c.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(lockMigrate)) // ends with the connection at the latest
-		}()
-	}
 	var err error
 	for try := range 5 {
-		if err = f(ctx); err == nil || ctx.Err() != nil || db.engine == (postgres{}) {
+		if err = db.queued(ctx, f); err == nil || ctx.Err() != nil || db.engine == (postgres{}) {
 			break
 		}
 		select {
