@@ -11,7 +11,7 @@ import (
 // segment that has room for the name; those without one come into a key above.
 func (s *scene) bars(c message.Chart) {
 	narrow := s.w < 560 // names stand above their bars
-	row, thick := math.Round(s.size*1.85), math.Round(s.size*1.3)
+	row, thick := math.Round(s.size*1.8), math.Round(s.size*1.3)
 	if narrow {
 		row = math.Round(s.size * 2.9)
 	}

@@ -12,9 +12,10 @@
 // inks that meet differ in lightness, so that a picture can be read in gray and with
 // any color vision (palette.go, and its test); a picture carries how it was counted,
 // because it travels without the text around it. The letters are the Go fonts, which
-// are part of the program: Latin, Greek and Cyrillic. A PNG of other letters is
-// refused ([ErrLetters]) rather than drawn as empty boxes; an SVG leaves letters to
-// its reader's browser.
+// are part of the program: Latin, Greek and Cyrillic. A PNG whose names have other
+// letters is refused ([ErrLetters]) rather than drawn with empty boxes, and told as
+// text; in its note, which may quote anything, a mark stands for them. An SVG leaves
+// letters to its reader's browser.
 //
 // The charting libraries of Go draw for one place in fixed colors. None writes an
 // SVG that follows its reader's theme, puts names at the ends of lines, or draws an
@@ -45,12 +46,12 @@ var errTall = fmt.Errorf("more than %d bars", MaxBars)
 
 // Options say what a picture is for.
 type Options struct {
-	Width int  // in pixels; 0 means 900, and it is held between 300 and 2000
+	Width int  // in pixels; 0 means 800, and it is held between 300 and 2000
 	Dark  bool // a PNG for a dark page; an SVG follows its reader
 }
 
 const (
-	widthDefault = 900
+	widthDefault = 800
 	widthLeast   = 300
 	widthMost    = 2000
 	valueMost    = 1e12 // as many works as nobody has
@@ -86,12 +87,18 @@ func lay(c message.Chart, opt Options, forReader bool) (*scene, error) {
 	case len(c.Bars) == 0:
 		s.say("Nothing was counted.")
 	case c.Kind == message.ChartBars:
+		s.square = true
 		if len(c.Bars) > MaxBars {
 			return nil, fmt.Errorf("drawing a chart: %w", errTall)
 		}
 		s.bars(c)
 	default:
 		s.time(c)
+	}
+	if s.own { // the words around the picture have the note whole
+		if c.Note, err = written(tidy(c.Note)); err != nil {
+			return nil, err
+		}
 	}
 	s.foot(c)
 	return s, nil

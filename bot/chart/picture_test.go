@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-var widths = []int{300, 360, 700, 900, 1600}
+var widths = []int{300, 360, 700, 800, 900, 1600}
 
 // Every chart becomes pictures at every width, in light and dark. With
 // SEEDCORN_TEST_PICTURE set to a folder they are kept, to be looked at.
@@ -66,6 +66,63 @@ func TestPictures(t *testing.T) {
 			}
 			wellFormed(t, name, string(b))
 			keep(fmt.Sprintf("%s-%d.svg", name, w), b)
+		}
+	}
+}
+
+// What is posted is small: a phone on a train loads it.
+func TestPicturesAreSmall(t *testing.T) {
+	const most = 25 << 10
+	for name, c := range gallery() {
+		if name == "letters" {
+			continue
+		}
+		b, err := PNG(c, Options{})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if len(b) > most {
+			t.Errorf("%s: %d bytes, want at most %d", name, len(b), most)
+		}
+	}
+}
+
+// A note may quote what the fonts cannot write: a mark says that something is left
+// out, and the picture stays. Names are what it is about, and must be whole.
+func TestForeignLetters(t *testing.T) {
+	words := func(c message.Chart, forReader bool) string {
+		s, err := lay(c, Options{}, forReader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, x := range s.shapes {
+			out = append(out, x.text)
+		}
+		return strings.Join(out, " ")
+	}
+	c := gallery()["usual"]
+	c.Note = "Those that match “深度 学习 lab:qwen النموذج OR Яндекс”."
+	if got, want := words(c, false), "Those that match “[…] lab:qwen […] OR Яндекс”."; !strings.Contains(got, want) {
+		t.Errorf("%q is not in %q", want, got)
+	}
+	if got := words(c, true); !strings.Contains(got, c.Note) {
+		t.Errorf("for a reader with letters of their own: %q is not in %q", c.Note, got)
+	}
+	if _, err := PNG(c, Options{}); err != nil {
+		t.Error(err)
+	}
+	for _, where := range []func(c *message.Chart){
+		func(c *message.Chart) { c.Title = "平衡" },
+		func(c *message.Chart) { c.Bars[0].Label = "中国" },
+		func(c *message.Chart) { c.Bars[0].Note = "三" },
+		func(c *message.Chart) { c.Series = []string{"오픈 소스", "b", "c", "d", "e"} },
+	} {
+		c := gallery()["usual"]
+		c.Bars = slices.Clone(c.Bars)
+		where(&c)
+		if b, err := PNG(c, Options{}); !errors.Is(err, ErrLetters) || b != nil {
+			t.Errorf("a picture without some of its names, %v", err)
 		}
 	}
 }

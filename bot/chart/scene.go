@@ -54,6 +54,8 @@ type scene struct {
 	size   float64 // of the letters
 	spare  float64 // how much wider than ours a reader's letters may be
 	rise   float64 // height of a field to its width
+	own    bool    // its letters are those of our fonts
+	square bool    // nothing in it slants but letters
 	shapes []shape
 	faces  [2]font.Face // regular and bold, of the size
 }
@@ -69,6 +71,29 @@ var fonts = sync.OnceValues(func() (out [2]*opentype.Font, err error) {
 	}
 	return out, nil
 })
+
+// written is a text of which our fonts can write every letter: where they cannot,
+// a mark says that something is left out.
+func written(text string) (string, error) {
+	fs, err := fonts()
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	lost := false
+	for _, r := range text {
+		g, err := fs[0].GlyphIndex(nil, r)
+		switch {
+		case err == nil && g != 0:
+			out.WriteRune(r)
+			lost = lost && r == ' '
+		case !lost:
+			out.WriteString("[…]")
+			lost = true
+		}
+	}
+	return out.String(), nil
+}
 
 func face(bold bool, size float64) (font.Face, error) {
 	fs, err := fonts()
@@ -88,7 +113,7 @@ func face(bold bool, size float64) (font.Face, error) {
 //
 // A picture with forReader is shown in its reader's own letters and at its own size.
 func newScene(w float64, forReader bool) (*scene, error) {
-	s := &scene{w: w, size: min(30, 9+w*0.0165), margin: min(28, 6+w*0.02), spare: 1.04, rise: 0.4}
+	s := &scene{w: w, size: min(30, 9+w*0.0165), margin: min(28, 6+w*0.02), spare: 1.04, rise: 0.4, own: !forReader}
 	if forReader {
 		s.size, s.margin, s.spare, s.rise = 15, 8, 1.24, 0.34
 	}
