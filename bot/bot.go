@@ -40,6 +40,9 @@ type Place struct {
 	// Guarded reports whether the platform, by its own default, leaves managing to those
 	// whom it gives a permission for it. Settings may say otherwise.
 	Guarded bool
+	// Followed reports whether other channels can follow this one, so that what is posted
+	// here may be shown there, too.
+	Followed bool
 }
 
 // Destination is the place as a subscription keeps it.
@@ -106,6 +109,9 @@ type FormField struct {
 	Choices  []string
 	Long     bool
 	Required bool
+	// Fixed is of what is settled: its value goes with the form and is not asked. A
+	// platform that cannot keep it asks it all the same.
+	Fixed bool
 }
 
 // A Handler answers invocations. It never fails: what goes wrong is in the reply.

@@ -98,6 +98,9 @@ func (k *talk) say(t testing.TB, line string) string {
 			if len(x.Choices) > 0 {
 				fmt.Fprintf(&b, " of %q", x.Choices)
 			}
+			if x.Fixed {
+				b.WriteString(", settled")
+			}
 			if x.Required {
 				b.WriteString(", required")
 			}

@@ -21,6 +21,7 @@ func Commands() []Command {
 	queryParam := Param{Name: "query", About: "words and filters, such as country:FR openness>=open-weights", Kind: ParamQuery}
 	workParam := Param{Name: "work", About: "an id, a link, an arXiv id, a repository or words of the title", Kind: ParamWork, Required: true}
 	subParam := Param{Name: "subscription", About: "an id that subscriptions shows, or all", Kind: ParamSub, Required: true}
+	subIDParam := Param{Name: "subscription", About: "an id that subscriptions shows", Kind: ParamSub, Required: true}
 	cadenceParam := Param{Name: "when", About: "weekly, daily, weekdays, monthly, Mondays at 9, or five cron fields", Kind: ParamText}
 	zoneParam := Param{Name: "zone", About: "a time zone such as Europe/Paris", Kind: ParamText}
 	publishParam := Param{Name: "publish", About: "also show it where this channel is followed, if it is for announcements", Kind: ParamChoice, Choices: []string{"yes", "no"}}
@@ -56,6 +57,7 @@ func Commands() []Command {
 		{Name: "subscribe", About: "tell this channel about a query", Params: []Param{queryParam, cadenceParam, zoneParam, publishParam}, Example: `subscribe country:EU openness>=open-weights when:"Mondays at 9" zone:Europe/Paris`, Manages: true, Run: runSubscribe},
 		{Name: "follow", About: "tell you alone about a query, in direct messages", Params: []Param{queryParam, cadenceParam, zoneParam}, Example: `follow topic:europe when:daily`, Run: runFollow},
 		{Name: "subscriptions", About: "what this channel is told, by whom, when next", Params: []Param{{Name: "scope", About: "this channel or the whole workspace", Kind: ParamChoice, Choices: []string{"here", "all"}}}, Example: "subscriptions", Run: runSubscriptions},
+		{Name: "edit", About: "change what a subscription is about, or when it comes", Params: []Param{subIDParam, queryParam, cadenceParam, zoneParam, publishParam}, Example: "edit s2f4k6q7xd when:daily", Manages: true, Run: runEdit},
 		{Name: "unsubscribe", About: "end a subscription", Params: []Param{subParam}, Example: "unsubscribe all", Manages: true, Run: runUnsubscribe},
 		{Name: "pause", About: "pause a subscription", Params: []Param{subParam, {Name: "until", About: "a date such as 2026-12-31", Kind: ParamText}}, Example: "pause all until:2027-01-07", Manages: true, Run: runPause},
 		{Name: "resume", About: "resume a paused subscription", Params: []Param{subParam}, Example: "resume all", Manages: true, Run: runResume},
@@ -537,28 +539,25 @@ func subscribe(ctx context.Context, d Desk, inv Invocation, dest digest.Destinat
 		return Reply{}, err
 	}
 	zone := cmp.Or(inv.Args["zone"], s.Zone, inv.Asker.Zone, "UTC")
-	if _, err := time.LoadLocation(zone); err != nil {
-		return Reply{}, &Problem{Param: "zone", Say: fmt.Sprintf("There is no time zone %q", clip(zone, 40)), Hint: "an IANA name such as Europe/Paris"}
+	if err := checkZone(zone); err != nil {
+		return Reply{}, err
 	}
 	when := cmp.Or(inv.Args["when"], "weekly")
 	_, asked := inv.Args["query"]
 	if !asked && inv.Args["when"] == "" {
+		begin := digest.Subscription{Destination: dest, Cadence: "0 9 * * 1", Zone: zone}
 		return Reply{
-			Document: helpOf(Commands()[slices.IndexFunc(Commands(), func(c Command) bool { return c.Name == inv.Command })]),
-			Form: &Form{Title: sentenceCase(inv.Command), Submit: sentenceCase(inv.Command), Command: inv.Command, Fields: []FormField{
-				{Param: "query", Label: "Query", Hint: "empty for everything, or such as country:EU openness>=open-weights"},
-				{Param: "when", Label: "When", Hint: "weekly, daily, weekdays, monthly, Mondays at 9", Value: "Mondays at 9", Required: true},
-				{Param: "zone", Label: "Time zone", Value: zone, Required: true},
-			}},
+			Document: commandHelp(inv.Command),
+			Form:     &Form{Title: sentenceCase(inv.Command), Submit: sentenceCase(inv.Command), Command: inv.Command, Fields: subscriptionFields(begin, inv.Place)},
 		}, nil
 	}
 	q, err := d.ParseQuery(ctx, text)
 	if err != nil {
 		return Reply{}, err
 	}
-	cron, next, err := d.Cadence(when, zone)
+	cron, next, err := due(d, when, zone)
 	if err != nil {
-		return Reply{}, &Problem{Param: "when", Say: "That time was not understood", Hint: "weekly, daily, weekdays, monthly, Mondays at 9, or five cron fields"}
+		return Reply{}, err
 	}
 	now := d.Now()
 	sub := digest.Subscription{
@@ -579,9 +578,10 @@ func subscribe(ctx context.Context, d Desk, inv Invocation, dest digest.Destinat
 	doc := message.Document{Summary: "Subscribed", Blocks: []message.Block{
 		message.Paragraph{Text: message.Plain(fmt.Sprintf("%s will be told about %s. The first digest comes on %s.", to, q.Explain(), local(next, zone)))},
 		message.Actions{Items: []message.Action{
-			{Label: "Preview", Command: "preview " + text}, {Label: "Undo", Command: "unsubscribe " + string(sub.ID), Danger: true},
+			{Label: "Preview", Command: strings.TrimSpace("preview " + text)}, {Label: "Change", Command: "edit " + string(sub.ID)}, {Label: "Undo", Command: "unsubscribe " + string(sub.ID), Danger: true},
 		}},
 	}}
+	doc.Blocks = append(doc.Blocks, publishWords(inv)...)
 	return Reply{Document: doc, Public: !dest.Direct, Posts: !dest.Direct}, nil
 }
 
@@ -632,12 +632,12 @@ func subscriptionList(subs []digest.Subscription, now time.Time, all bool) (out 
 			}
 			toggle = message.Action{Label: "Resume", Command: "resume " + string(s.ID)}
 		}
-		value := message.Line{{Text: fmt.Sprintf("%s · by %s · last: %s · ", next, cmp.Or(s.OwnerName, s.Owner, "this channel"), cmp.Or(s.LastResult, "none yet"))}, {Text: string(s.ID), Code: true}}
+		value := message.Line{{Text: fmt.Sprintf("%s · %s · by %s · last: %s · ", CadenceWords(s.Cadence), next, cmp.Or(s.OwnerName, s.Owner, "this channel"), cmp.Or(s.LastResult, "none yet"))}, {Text: string(s.ID), Code: true}}
 		if all {
 			value = append(value, message.Span{Text: " · in " + s.Destination.Channel})
 		}
-		out = append(out, message.Fields{Items: []message.Field{{Name: cmp.Or(s.Query, "everything"), Value: value}}},
-			message.Actions{Items: []message.Action{toggle, {Label: "End", Command: "unsubscribe " + string(s.ID), Danger: true}}})
+		out = append(out, message.Fields{Items: []message.Field{{Name: orEverything(s.Query), Value: value}}},
+			message.Actions{Items: []message.Action{{Label: "Change", Command: "edit " + string(s.ID)}, toggle, {Label: "End", Command: "unsubscribe " + string(s.ID), Danger: true}}})
 	}
 	return out
 }
@@ -746,7 +746,7 @@ func askPause(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 			}},
 		}},
 		Form: &Form{Title: "Choose a date", Submit: "Pause", Command: "pause", Asked: "pause " + id + " until:" + askUntil, Fields: []FormField{
-			{Param: "subscription", Label: "Subscription", Value: id, Required: true},
+			{Param: "subscription", Label: "Subscription", Value: id, Fixed: true, Required: true},
 			{Param: "until", Label: "Until", Hint: "a date such as " + now.AddDate(0, 0, 14).Format(time.DateOnly) + "; empty until it is resumed"},
 		}},
 	}, nil
@@ -834,26 +834,20 @@ func runSettings(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 			return Reply{}, err
 		}
 	}
-	yes := func(b bool) string {
-		if b {
-			return "yes"
-		}
-		return "no"
-	}
 	f := message.Fields{Items: []message.Field{
 		{Name: "zone", Value: message.Plain(cmp.Or(s.Zone, "UTC"))},
-		{Name: "only-managers", Value: message.Plain(yes(s.OnlyManage(inv.Place.Guarded)) + ": only those who manage a channel may change what it is told")},
+		{Name: "only-managers", Value: message.Plain(yesNo(s.OnlyManage(inv.Place.Guarded)) + ": only those who manage a channel may change what it is told")},
 		{Name: "managers", Value: message.Plain(cmp.Or(strings.Join(s.Managers, ", "), "none: those whom the platform lets manage the channel"))},
 		{Name: "editors", Value: message.Plain(cmp.Or(strings.Join(s.Editors, ", "), "none: those who manage the channel"))},
 	}}
 	for _, x := range profileFields(&s.Profile) {
-		f.Items = append(f.Items, message.Field{Name: x.name, Value: message.Plain(yes(*x.on) + ": " + x.about)})
+		f.Items = append(f.Items, message.Field{Name: x.name, Value: message.Plain(yesNo(*x.on) + ": " + x.about)})
 	}
 	doc := message.Document{Summary: "Settings", Blocks: []message.Block{heading("Settings of this workspace", "settings NAME=VALUE changes one"), f}}
 	if manages(inv.Asker, s) {
 		var switches message.Actions
 		for _, x := range profileFields(&s.Profile) {
-			set := x.name + "=" + yes(!*x.on)
+			set := x.name + "=" + yesNo(!*x.on)
 			switches.Items = append(switches.Items, message.Action{Label: set, Command: "settings " + set})
 		}
 		doc.Blocks = append(doc.Blocks, switches)
@@ -904,8 +898,8 @@ func change(s *digest.Settings, pair string) error {
 	}
 	switch name {
 	case "zone":
-		if _, err := time.LoadLocation(value); err != nil || value == "" || value == "Local" {
-			return problemf("an IANA name such as Europe/Paris", "There is no time zone %q", clip(value, 40))
+		if err := checkZone(value); err != nil {
+			return err
 		}
 		s.Zone = value
 		return nil

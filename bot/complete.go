@@ -44,7 +44,9 @@ func (r *Router) Complete(ctx context.Context, inv Invocation, param, typed stri
 		if err != nil {
 			r.log.Error("completing", "param", param, "error", err)
 		}
-		out.offer(typed, "all of this channel", "all")
+		if c.Name != "edit" { // one at a time
+			out.offer(typed, "all of this channel", "all")
+		}
 		own, err := ownSubscriptions(ctx, r.desk, inv)
 		if err != nil {
 			r.log.Error("completing", "param", param, "error", err)

@@ -23,9 +23,9 @@ func runCorrect(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	field, because := inv.Args["field"], strings.TrimSpace(inv.Args["because"])
 	if field == "" || because == "" {
 		return Reply{
-			Document: helpOf(Commands()[slices.IndexFunc(Commands(), func(c Command) bool { return c.Name == "correct" })]),
+			Document: commandHelp("correct"),
 			Form: &Form{Title: "Fix a tag", Submit: "Fix it", Command: "correct", Fields: []FormField{
-				{Param: "work", Label: "Work", Value: string(w.ID), Required: true},
+				{Param: "work", Label: "Work", Value: string(w.ID), Fixed: true, Required: true},
 				{Param: "field", Label: "What is wrong?", Choices: digest.CorrectionFields, Value: field, Required: true},
 				{Param: "value", Label: "What is right?", Hint: "a country, lab, license or class; empty takes an earlier correction back", Value: inv.Args["value"]},
 				{Param: "because", Label: "How do you know?", Hint: "a link or a sentence", Value: because, Required: true},
@@ -242,10 +242,10 @@ func decide(ctx context.Context, d Desk, inv Invocation, standing, holds bool) (
 		return Reply{}, problemf("whoever runs Seedcorn accepts it, or says whose editors may", "Tags are shared by several workspaces here, so the editors of this one cannot accept")
 	case decision == "decline" && because == "":
 		return Reply{
-			Document: helpOf(Commands()[slices.IndexFunc(Commands(), func(c Command) bool { return c.Name == "corrections" })]),
+			Document: commandHelp("corrections"),
 			Form: &Form{Title: "Decline", Submit: "Decline", Command: "corrections", Fields: []FormField{
-				{Param: "proposal", Label: "Proposal", Value: strconv.FormatInt(p.ID, 10), Required: true},
-				{Param: "decision", Label: "Decision", Choices: []string{"accept", "decline"}, Value: "decline", Required: true},
+				{Param: "proposal", Label: "Proposal", Value: strconv.FormatInt(p.ID, 10), Fixed: true, Required: true},
+				{Param: "decision", Label: "Decision", Choices: []string{"accept", "decline"}, Value: "decline", Fixed: true, Required: true},
 				{Param: "because", Label: "Why not?", Hint: clip(ProposalWords(p), 90), Required: true},
 			}},
 		}, nil

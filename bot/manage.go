@@ -78,5 +78,9 @@ func ownAlone(ctx context.Context, d Desk, inv Invocation) (bool, error) {
 
 // subscriptionIDs are the ids that an invocation names.
 func subscriptionIDs(inv Invocation) []string {
-	return strings.FieldsFunc(inv.Args["subscription"], func(r rune) bool { return r == ' ' || r == ',' })
+	ids := strings.FieldsFunc(inv.Args["subscription"], func(r rune) bool { return r == ' ' || r == ',' })
+	if inv.Command == "edit" && len(ids) > 1 {
+		ids = ids[:1] // the others are a query
+	}
+	return ids
 }

@@ -178,6 +178,10 @@ type Subscription struct {
 	Publish bool `json:"publish,omitempty"`
 }
 
+// ErrNever is in the chain of the error for a cadence whose day never comes, as 30
+// February.
+var ErrNever = errors.New("that day never comes")
+
 // NewSubscriptionID returns an id that no other subscription has.
 func NewSubscriptionID() SubscriptionID {
 	return SubscriptionID("s" + strings.ToLower(rand.Text()[:10]))

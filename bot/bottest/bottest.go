@@ -565,6 +565,8 @@ func (d *FakeDesk) Cadence(spec, zone string) (cron string, next time.Time, err 
 		cron, next = "0 9 * * *", nine
 	case "weekly", "mondays at 9", "0 9 * * 1":
 		cron, next = "0 9 * * 1", nine.AddDate(0, 0, int(time.Monday-now.Weekday()))
+	case "0 0 30 2 *":
+		return "", time.Time{}, fmt.Errorf("parsing cadence %q: %w", spec, digest.ErrNever)
 	default:
 		return "", time.Time{}, fmt.Errorf("parsing cadence %q: want weekly or daily", spec)
 	}

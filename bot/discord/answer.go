@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -316,9 +317,28 @@ func (a *Adapter) autocomplete(ctx context.Context, h bot.Handler, q ask) callba
 	return callback{Type: callbackAutocomplete, Data: out}
 }
 
+// settled puts the values of fields that are not asked behind a custom id, and returns
+// the fields that are left. What does not fit is asked.
+func settled(fields []bot.FormField, id string) ([]bot.FormField, string) {
+	values := url.Values{}
+	var ask []bot.FormField
+	for _, x := range fields {
+		if x.Fixed {
+			values.Set(x.Param, x.Value)
+		} else {
+			ask = append(ask, x)
+		}
+	}
+	if long := id + "?" + values.Encode(); len(values) > 0 && len(ask) > 0 && size(long) <= maxCustomID {
+		return ask, long
+	}
+	return fields, id
+}
+
 // formOf is a form as a modal; ok is false if it does not fit one.
 func formOf(f bot.Form) (modal, bool) {
 	m := modal{CustomID: "f:" + f.Command, Title: cut(oneLine(f.Title), maxTitle)}
+	f.Fields, m.CustomID = settled(f.Fields, m.CustomID)
 	if len(f.Fields) == 0 || len(f.Fields) > maxFields || m.Title == "" || size(m.CustomID) > maxCustomID {
 		return modal{}, false
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -58,17 +59,20 @@ const (
 // An interaction is what a person did, as either way in brings it. Only what is used
 // is read, so that what Discord adds does no harm.
 type interaction struct {
-	ID            string          `json:"id"`
-	ApplicationID string          `json:"application_id"`
-	Type          int             `json:"type"`
-	Token         string          `json:"token"`
-	GuildID       string          `json:"guild_id"`
-	ChannelID     string          `json:"channel_id"`
-	Context       *int            `json:"context"`
-	Locale        string          `json:"locale"`
-	Data          json.RawMessage `json:"data"`
-	User          *person         `json:"user"`
-	Member        *struct {
+	ID            string `json:"id"`
+	ApplicationID string `json:"application_id"`
+	Type          int    `json:"type"`
+	Token         string `json:"token"`
+	GuildID       string `json:"guild_id"`
+	ChannelID     string `json:"channel_id"`
+	Channel       *struct {
+		Type int `json:"type"`
+	} `json:"channel"`
+	Context *int            `json:"context"`
+	Locale  string          `json:"locale"`
+	Data    json.RawMessage `json:"data"`
+	User    *person         `json:"user"`
+	Member  *struct {
 		User        *person  `json:"user"`
 		Nick        string   `json:"nick"`
 		Permissions string   `json:"permissions"`
@@ -216,7 +220,7 @@ func (it *interaction) asker() (bot.Person, bot.Place, error) {
 		here = false
 	}
 	if here {
-		return who, bot.Place{Platform: Name, Workspace: it.GuildID, Channel: it.ChannelID, Guarded: true}, nil
+		return who, bot.Place{Platform: Name, Workspace: it.GuildID, Channel: it.ChannelID, Guarded: true, Followed: it.Channel != nil && it.Channel.Type == channelAnnouncement}, nil
 	}
 	// A direct message, or a place where only the person has installed us: there we can
 	// answer but not post, so that what is told goes to the person. A person alone is a
@@ -335,7 +339,13 @@ func (a *Adapter) decodeModal(q *ask, d data) {
 		q.say("That form is of an older version of Seedcorn. /" + chatCommand + " help lists what you can ask.")
 		return
 	}
+	command, fixed, _ := strings.Cut(command, "?")
 	q.inv.Command = command
+	if values, err := url.ParseQuery(fixed); err == nil {
+		for name := range values {
+			q.inv.Args[name] = values.Get(name)
+		}
+	}
 	var read func(in input)
 	read = func(in input) {
 		switch {

@@ -77,6 +77,8 @@ func opt(name string, value any) map[string]any {
 func TestDecode(t *testing.T) {
 	a := newAdapter(t, Options{})
 	place := bot.Place{Platform: Name, Workspace: guild, Channel: chanID, Guarded: true}
+	followed := place
+	followed.Followed = true
 	alone := bot.Place{Platform: Name, Workspace: "@" + userID, Channel: "@" + userID, Direct: true}
 	direct := digest.Destination{Platform: Name, Workspace: "@" + userID, Channel: "@" + userID, Direct: true}
 	ada := bot.Person{ID: userID, Name: "Ada L.", Roles: []string{}, Direct: direct}
@@ -96,6 +98,7 @@ func TestDecode(t *testing.T) {
 		{"the command that manages, which Discord guards", raw(2, map[string]any{"name": "digest-manage", "type": 1, "options": []any{map[string]any{"name": "pause", "type": 1, "options": []any{opt("subscription", "all")}}}}, nil), bot.Invocation{Place: place, Asker: manager, Command: "pause", Args: map[string]string{"subscription": "all"}}, ""},
 		{"managing by the command that is open to all", raw(2, chat("pause", opt("subscription", "all")), nil), bot.Invocation{Place: place, Asker: ada, Command: "pause", Args: map[string]string{"subscription": "all"}}, ""},
 		{"mentions", raw(2, chat("settings", opt("set", "managers=<@&55> <@300000000000000009> editors=<@!7>")), nil), bot.Invocation{Place: place, Asker: ada, Command: "settings", Args: map[string]string{"set": "managers=role:55 300000000000000009 editors=7"}}, ""},
+		{"in a channel that can be followed", raw(2, chat("topics"), map[string]any{"channel": map[string]any{"id": chanID, "type": 5}}), bot.Invocation{Place: followed, Asker: ada, Command: "topics", Args: map[string]string{}}, ""},
 		{"number", raw(2, chat("search", opt("query", 42)), nil), bot.Invocation{Place: place, Asker: ada, Command: "search", Args: map[string]string{"query": "42"}}, ""},
 		{"alone", raw(2, map[string]any{"name": "digest", "type": 1}, nil), bot.Invocation{Place: place, Asker: ada, Command: "help", Args: map[string]string{}}, ""},
 		{"manager", raw(2, chat("topics"), map[string]any{"member": map[string]any{"user": user, "nick": "Ada L.", "permissions": "16"}}), bot.Invocation{Place: place, Asker: byPermission, Command: "topics", Args: map[string]string{}}, ""},
@@ -377,6 +380,32 @@ func TestModal(t *testing.T) {
 	m, ok := first.Data.(modal)
 	if !ok || m.CustomID != "f:search" || m.Components[0].Component.Value != "country:FR" {
 		t.Errorf("answered with %+v", first)
+	}
+}
+
+// What is settled already goes with a form without being asked, as far as it fits.
+func TestModalKeepsWhatIsSettled(t *testing.T) {
+	a := newAdapter(t, Options{})
+	form := func(id string) bot.Form {
+		return bot.Form{Title: "Change", Command: "edit", Fields: []bot.FormField{
+			{Param: "subscription", Label: "Subscription", Value: id, Fixed: true},
+			{Param: "when", Label: "When", Value: "weekly"},
+		}}
+	}
+	m, ok := formOf(form("s2,s4 &=?"))
+	if !ok || len(m.Components) != 1 || m.Components[0].Component.CustomID != "when" {
+		t.Fatalf("%v %+v", ok, m)
+	}
+	q, err := a.decode(raw(5, map[string]any{"custom_id": m.CustomID, "components": []any{map[string]any{"type": 18, "component": map[string]any{"type": 4, "custom_id": "when", "value": "daily"}}}}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"subscription": "s2,s4 &=?", "when": "daily"}
+	if diff := cmp.Diff(want, q.inv.Args); diff != "" || q.inv.Command != "edit" {
+		t.Errorf("%s %s", q.inv.Command, diff)
+	}
+	if m, ok := formOf(form(strings.Repeat("s2f4k6q7xd,", 20))); !ok || len(m.Components) != 2 || m.CustomID != "f:edit" {
+		t.Errorf("what does not fit is not asked: %v %+v", ok, m)
 	}
 }
 

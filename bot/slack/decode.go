@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -300,6 +301,8 @@ type memo struct {
 	Thread   string   `json:"th,omitempty"`
 	Title    string   `json:"t,omitempty"`
 	Required []string `json:"req,omitempty"`
+	// Fixed are the form's values that are not asked, by parameter.
+	Fixed map[string]string `json:"fix,omitempty"`
 }
 
 func parseMemo(s string) (memo, bool) {
@@ -321,6 +324,7 @@ func decodeSubmission(id string, x interaction) (q ask, missing map[string]strin
 		return ask{}, nil, errors.New("reading a form: it is not ours")
 	}
 	args, asked := map[string]string{}, map[string]bool{}
+	maps.Copy(args, m.Fixed)
 	for blockID, answers := range x.View.State.Values {
 		param, ok := strings.CutPrefix(blockID, inputPrefix)
 		if !ok {

@@ -895,3 +895,34 @@ func FuzzTake(f *testing.F) {
 }
 
 var _ http.RoundTripper = (*fake)(nil)
+
+// What is settled already goes with a form without being asked.
+func TestFormKeepsWhatIsSettled(t *testing.T) {
+	v, err := formView(bot.Form{Title: "Change", Command: "edit", Fields: []bot.FormField{
+		{Param: "subscription", Label: "Subscription", Value: "s2f4k6", Fixed: true, Required: true},
+		{Param: "when", Label: "When", Value: "weekly", Required: true},
+	}}, memo{Channel: "C1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := encode(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if faults, shown := validView(raw); len(faults) > 0 || len(v.Blocks) != 1 || strings.Contains(shown, "s2f4k6") {
+		t.Errorf("%q %q", faults, shown)
+	}
+	var x interaction
+	back := fmt.Sprintf(`{"type":"view_submission","user":{"id":"U1"},"view":{"type":"modal","private_metadata":%q,"state":{"values":{"p:when":{"answer":{"value":"daily"}}}}}}`, v.PrivateMetadata)
+	if err := json.Unmarshal([]byte(back), &x); err != nil {
+		t.Fatal(err)
+	}
+	q, missing, err := decodeSubmission("1", x)
+	if err != nil || len(missing) > 0 {
+		t.Fatal(missing, err)
+	}
+	want := map[string]string{"subscription": "s2f4k6", "when": "daily"}
+	if diff := cmp.Diff(want, q.inv.Args); diff != "" || q.inv.Command != "edit" {
+		t.Errorf("%s %s", q.inv.Command, diff)
+	}
+}

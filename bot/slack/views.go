@@ -59,7 +59,7 @@ func words(s string, most int) *plain { return &plain{"plain_text", clip(tidy(s)
 
 // previews are the forms whose query is tried while it is being typed, with the
 // command that tries it.
-var previews = map[string]string{"subscribe": "preview", "follow": "preview"}
+var previews = map[string]string{"subscribe": "preview", "follow": "preview", "edit": "preview"}
 
 // formView is a form as a modal.
 func formView(f bot.Form, m memo) (modal, error) {
@@ -69,6 +69,13 @@ func formView(f bot.Form, m memo) (modal, error) {
 		v.Title = words("Seedcorn", maxViewTitle)
 	}
 	for _, q := range f.Fields {
+		if q.Fixed {
+			if m.Fixed == nil {
+				m.Fixed = map[string]string{}
+			}
+			m.Fixed[q.Param] = q.Value
+			continue
+		}
 		if q.Required {
 			m.Required = append(m.Required, q.Param)
 		}

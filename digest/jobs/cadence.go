@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"seedcorn/digest"
 )
 
 // A Cadence says at which wall-clock times a digest is due, in a zone.
@@ -53,7 +55,7 @@ func ParseCadence(spec, zone string) (c Cadence, err error) {
 		return Cadence{}, fmt.Errorf("parsing cadence %q: %w", spec, err)
 	}
 	if c.schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		return Cadence{}, fmt.Errorf("parsing cadence %q: that day never comes", spec)
+		return Cadence{}, fmt.Errorf("parsing cadence %q: %w", spec, digest.ErrNever)
 	}
 	return c, nil
 }
