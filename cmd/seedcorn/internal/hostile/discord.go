@@ -53,6 +53,8 @@ const (
 	discordMessages = 5
 	discordPer      = 5 // seconds
 	discordNonces   = 300
+	// discordIdentify is between two sessions that begin in one place, in seconds.
+	discordIdentify = 5
 )
 
 const (
@@ -282,8 +284,8 @@ func (d *Discord) do(r *http.Request, parts []string, path, channel string, body
 		return answer{body: map[string]any{"id": discordApp, "name": "seedcorn", "flags": 0, "verify_key": "", "description": "", "bot": me}}
 	case path == "/gateway/bot", path == "/gateway":
 		return answer{body: map[string]any{
-			"url": "ws" + strings.TrimSuffix(strings.TrimPrefix(d.URL, "http"), "/api/v10") + "/gateway", "shards": 1,
-			"session_start_limit": map[string]any{"total": 1000, "remaining": 1000, "reset_after": 14_400_000, "max_concurrency": 1},
+			"url": "ws" + strings.TrimSuffix(strings.TrimPrefix(d.URL, "http"), "/api/v10") + "/gateway", "shards": max(1, d.rules.Shards),
+			"session_start_limit": map[string]any{"total": 1000, "remaining": 1000, "reset_after": 14_400_000, "max_concurrency": d.rules.places()},
 		}}
 	case path == "/users/@me/channels":
 		to := str(body, "recipient_id")
@@ -302,7 +304,10 @@ func (d *Discord) do(r *http.Request, parts []string, path, channel string, body
 	case parts[0] == "webhooks" && len(parts) >= 3:
 		raw, _ := json.Marshal(body)
 		d.answers = append(d.answers, Answer{Path: parts[0] + "/" + strings.Join(parts[3:], "/"), Body: raw})
-		return answer{body: map[string]any{"id": d.id(), "channel_id": "100000000000000001"}}
+		if r.Method == http.MethodDelete {
+			return answer{status: http.StatusNoContent}
+		}
+		return answer{body: d.past(&Message{ID: d.id(), Channel: "100000000000000001", At: time.Now(), raw: body}, false)}
 	case channel == "":
 	case len(parts) == 2 && r.Method == http.MethodGet:
 		return answer{body: map[string]any{"id": channel, "type": d.kind(channel), "guild_id": d.rules.team(channel), "name": "research"}}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,8 +28,8 @@ const (
 	opAck       = 11
 )
 
-// heartbeatEvery is the interval that the gateway asks for, in milliseconds.
-const heartbeatEvery = 41_250
+// heartbeatEvery is the interval that the gateway asks for.
+const heartbeatEvery = 41_250 * time.Millisecond
 
 // A gateway is Discord's side of it: sessions, and what is sent in them.
 type gateway struct {
@@ -37,12 +38,30 @@ type gateway struct {
 	n        int
 	news     chan struct{}
 	conns    []*line
+	begun    map[int]time.Time // the last session of each place of max_concurrency
+	count    Sessions
+	mute     bool
+}
+
+// Sessions are how often connections were begun.
+type Sessions struct {
+	Begun, Resumed int
+	Hasty          int // identified before their turn, and refused
 }
 
 // A session outlives its connections, so that it can be resumed.
 type session struct {
-	seq  int
-	sent []frame
+	seq    int
+	sent   []frame
+	shard  [2]int // which of how many
+	closed bool   // by its client, for good
+}
+
+// hears reports whether a session is sent what happens in a server; what happens
+// elsewhere goes to shard 0. https://discord.com/developers/docs/events/gateway#sharding
+func (s *session) hears(guild string) bool {
+	id, _ := strconv.ParseUint(guild, 10, 64)
+	return int(id>>22%uint64(s.shard[1])) == s.shard[0]
 }
 
 type frame struct {
@@ -58,7 +77,40 @@ type line struct {
 	session *session
 }
 
-func (g *gateway) init() { g.sessions, g.news = map[string]*session{}, make(chan struct{}) }
+func (g *gateway) init() {
+	g.sessions, g.begun, g.news = map[string]*session{}, map[int]time.Time{}, make(chan struct{})
+}
+
+// hasty reports whether a session may not be begun yet, and notes it otherwise. The
+// gateway is locked. https://discord.com/developers/docs/events/gateway#sharding-max-concurrency
+func (g *gateway) hasty(shard, places int, second time.Duration) bool {
+	now, place := time.Now(), shard%places
+	if second > 0 && now.Sub(g.begun[place]) < discordIdentify*second {
+		g.count.Hasty++
+		return true
+	}
+	g.begun[place] = now
+	g.count.Begun++
+	return false
+}
+
+// Sessions are how often connections were begun so far.
+func (d *Discord) Sessions() Sessions {
+	d.gateway.mu.Lock()
+	defer d.gateway.mu.Unlock()
+	return d.gateway.count
+}
+
+// Shards are those that are connected, as "1 of 4", one for each connection.
+func (d *Discord) Shards() (out []string) {
+	d.gateway.mu.Lock()
+	defer d.gateway.mu.Unlock()
+	for _, l := range d.gateway.conns {
+		out = append(out, fmt.Sprintf("%d of %d", l.session.shard[0], l.session.shard[1]))
+	}
+	slices.Sort(out)
+	return out
+}
 
 // next numbers an event of a session. The gateway is locked.
 func (s *session) next(kind string, data any) frame {
@@ -81,7 +133,10 @@ func (d *Discord) connect(rw http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	context.AfterFunc(ctx, func() { _ = c.Close() })
 	w := &wire{c: c}
-	if w.write(frame{Op: opHello, D: map[string]any{"heartbeat_interval": heartbeatEvery}}) != nil {
+	d.mu.Lock()
+	rules := d.rules
+	d.mu.Unlock()
+	if w.write(frame{Op: opHello, D: map[string]any{"heartbeat_interval": rules.heartbeat().Milliseconds()}}) != nil {
 		return
 	}
 	g := &d.gateway
@@ -95,6 +150,7 @@ func (d *Discord) connect(rw http.ResponseWriter, r *http.Request) {
 		_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(time.Second))
 	}
 	stand := func(s *session) {
+		g.conns = slices.DeleteFunc(g.conns, func(l *line) bool { return l.session == s }) // it has one at a time
 		ready = &line{w, s}
 		g.conns = append(g.conns, ready)
 		close(g.news)
@@ -106,46 +162,69 @@ func (d *Discord) connect(rw http.ResponseWriter, r *http.Request) {
 			D  json.RawMessage `json:"d"`
 		}
 		if err := c.ReadJSON(&in); err != nil {
+			// Closed with one of these, a session cannot be resumed.
+			// https://discord.com/developers/docs/events/gateway#disconnecting
+			if websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway) && ready != nil {
+				g.mu.Lock()
+				ready.session.closed = true
+				g.mu.Unlock()
+			}
 			return
 		}
 		var hail struct {
-			Token   string `json:"token"`
-			Session string `json:"session_id"`
-			Seq     int    `json:"seq"`
+			Token   string  `json:"token"`
+			Session string  `json:"session_id"`
+			Seq     int     `json:"seq"`
+			Shard   *[2]int `json:"shard"`
 		}
 		_ = json.Unmarshal(in.D, &hail) // a heartbeat's is a number
 		switch in.Op {
 		case opHeartbeat:
-			if w.write(frame{Op: opAck}) != nil {
+			g.mu.Lock()
+			mute := g.mute
+			g.mu.Unlock()
+			if !mute && w.write(frame{Op: opAck}) != nil {
 				return
 			}
 		case opIdentify, opResume:
 			d.mu.Lock()
-			token := d.rules.Token
+			rules := d.rules
 			d.mu.Unlock()
-			if got := strings.TrimPrefix(hail.Token, "Bot "); ready != nil {
+			shard := [2]int{0, 1}
+			if hail.Shard != nil {
+				shard = *hail.Shard
+			}
+			switch got := strings.TrimPrefix(hail.Token, "Bot "); {
+			case ready != nil:
 				end(4005, "Already authenticated.")
 				return
-			} else if token != "" && got != token {
+			case rules.Token != "" && got != rules.Token:
 				end(4004, "Authentication failed.")
+				return
+			case in.Op == opIdentify && (shard[0] < 0 || shard[0] >= shard[1]):
+				end(4010, "Invalid shard.")
+				return
+			case in.Op == opIdentify && shard[1] < rules.Least:
+				end(4011, "Sharding required.")
 				return
 			}
 			g.mu.Lock()
 			var out []frame
-			if s := g.sessions[hail.Session]; in.Op == opResume && s != nil && hail.Seq <= s.seq {
+			if s := g.sessions[hail.Session]; in.Op == opResume && s != nil && !s.closed && hail.Seq <= s.seq {
 				out = append(slices.Clone(s.sent[hail.Seq:]), s.next("RESUMED", map[string]any{}))
+				g.count.Resumed++
 				stand(s)
-			} else if in.Op == opResume {
+			} else if in.Op == opResume || g.hasty(shard[0], rules.places(), rules.second()) {
 				out = []frame{{Op: opInvalid, D: false}}
 			} else {
 				g.n++
 				id := fmt.Sprintf("session-%d", g.n)
-				s := &session{}
+				s := &session{shard: shard}
 				g.sessions[id] = s
 				out = []frame{s.next("READY", map[string]any{
 					"v": 10, "session_id": id, "resume_gateway_url": "ws" + strings.TrimSuffix(strings.TrimPrefix(d.URL, "http"), "/api/v10") + "/gateway",
 					"user":   map[string]any{"id": discordUser, "username": "seedcorn", "discriminator": "0000", "global_name": nil, "avatar": nil, "bot": true, "flags": 0},
-					"guilds": []any{}, "application": map[string]any{"id": discordApp, "flags": 0}, "shard": []int{0, 1},
+					"guilds": []any{}, "application": map[string]any{"id": discordApp, "flags": 0}, "shard": shard,
 				})}
 				stand(s)
 			}
@@ -164,23 +243,28 @@ func (d *Discord) connect(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Dispatch sends an event, such as INTERACTION_CREATE, to the newest connection,
-// waiting for one if there is none. The error is ctx's, or the connection's.
-func (d *Discord) Dispatch(ctx context.Context, kind string, data any) error {
+// Dispatch sends an event, such as INTERACTION_CREATE, to every connection of the shard
+// that it is for, waiting for one if there is none. The error is ctx's, or the
+// connection's.
+func (d *Discord) Dispatch(ctx context.Context, kind string, data map[string]any) error {
 	g := &d.gateway
 	for {
 		g.mu.Lock()
-		if n := len(g.conns); n > 0 {
-			l := g.conns[n-1]
-			err := l.write(l.session.next(kind, data))
-			g.mu.Unlock()
-			if err != nil {
-				return fmt.Errorf("dispatching %s: %w", kind, err)
+		sent, err := 0, error(nil)
+		for _, l := range g.conns {
+			if l.session.hears(str(data, "guild_id")) {
+				sent++
+				err = errors.Join(err, l.write(l.session.next(kind, data)))
 			}
-			return nil
 		}
 		news := g.news
 		g.mu.Unlock()
+		if err != nil {
+			return fmt.Errorf("dispatching %s: %w", kind, err)
+		}
+		if sent > 0 {
+			return nil
+		}
 		select {
 		case <-news:
 		case <-ctx.Done():
@@ -189,6 +273,45 @@ func (d *Discord) Dispatch(ctx context.Context, kind string, data any) error {
 			return errors.New("the platform is closed")
 		}
 	}
+}
+
+// Keep puts an event into the sessions that it is for and that are not connected, so
+// that they are sent it when they are resumed. It returns how many those are.
+func (d *Discord) Keep(kind string, data map[string]any) (n int) {
+	g := &d.gateway
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.sessions {
+		if !s.closed && s.hears(str(data, "guild_id")) && !slices.ContainsFunc(g.conns, func(l *line) bool { return l.session == s }) {
+			s.next(kind, data)
+			n++
+		}
+	}
+	return n
+}
+
+// Cut cuts every connection without a word; the sessions may be resumed.
+func (d *Discord) Cut() {
+	d.gateway.mu.Lock()
+	defer d.gateway.mu.Unlock()
+	for _, l := range d.gateway.conns {
+		_ = l.c.Close()
+	}
+	d.gateway.conns = nil
+}
+
+// Mute says whether heartbeats are left without an answer.
+func (d *Discord) Mute(on bool) {
+	d.gateway.mu.Lock()
+	defer d.gateway.mu.Unlock()
+	d.gateway.mute = on
+}
+
+// Forget makes every session one that cannot be resumed.
+func (d *Discord) Forget() {
+	d.gateway.mu.Lock()
+	defer d.gateway.mu.Unlock()
+	clear(d.gateway.sessions)
 }
 
 // Reconnect asks every connection to come again, as the gateway does every few

@@ -129,6 +129,11 @@ type Rules struct {
 	// once. Lose answers a post without storing it. They break the platform's promises,
 	// to show that the ledger's judge sees it.
 	Forget, Lose bool
+	// Shards are as many as Discord recommends, Least the fewest that it takes, and Places
+	// how many sessions may begin at once: its max_concurrency. 0 means 1.
+	Shards, Least, Places int
+	// Heartbeat is the interval that the gateway asks for; 0 means Discord's, 41.25 s.
+	Heartbeat time.Duration
 	// Seed is of chance where no plan decides: how late a post is.
 	Seed uint64
 }
@@ -138,6 +143,15 @@ func (r Rules) second() time.Duration {
 		return time.Second
 	}
 	return r.Second
+}
+
+func (r Rules) places() int { return max(1, r.Places) }
+
+func (r Rules) heartbeat() time.Duration {
+	if r.Heartbeat == 0 {
+		return heartbeatEvery
+	}
+	return r.Heartbeat
 }
 
 func (r Rules) refuse(channel string) string {
