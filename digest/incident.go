@@ -132,7 +132,7 @@ func (c Condition) Wrong(now time.Time) []Incident {
 		if c.Clock < 0 {
 			side = "behind"
 		}
-		add(IncidentClock, "here", "set the clock of this machine (NTP): requests of platforms are refused and due times are missed while it is off",
+		add(IncidentClock, "here", "set the clocks of this machine and of the database's (NTP): requests of platforms are refused and due times are missed while it is off",
 			"our clock is %s %s others'", off.Round(time.Second), side)
 	}
 	slices.SortFunc(out, func(a, b Incident) int { return strings.Compare(a.Name, b.Name) })

@@ -40,7 +40,10 @@ func (a *app) observe(ctx context.Context, w *world, platforms places) error {
 		return err
 	}
 	if off, _, err := w.clockOff(ctx, a.now); err == nil { // without a network nobody can say
-		c.Clock = off
+		c.Clock = off // the database's, by which things are due
+		if mine := off + a.drift(); mine.Abs() > off.Abs() {
+			c.Clock = mine // this machine's, by which platforms' requests are fresh
+		}
 	}
 	var tell func(begun, over []digest.Incident) (digest.Destination, []digest.Part, error)
 	if to, ok := w.cfg.operator(); ok {
@@ -183,7 +186,7 @@ func (w *world) asked(ctx context.Context, q jobs.Question, err error) {
 	if was, ok := w.refused.known[q.Service]; ok && was == refuses {
 		return
 	}
-	if err := w.db.Refused(ctx, q.Service, time.Now(), refuses); err != nil {
+	if err := w.db.Refused(ctx, q.Service, w.now(), refuses); err != nil {
 		w.note(ctx, "noting who refuses", err)
 		return
 	}
@@ -224,7 +227,15 @@ func (a *app) diagnoseSelf(ctx context.Context, w *world) (out []finding) {
 		}
 		out = append(out, f)
 	}
+	if w.db.Engine() == "postgres" {
+		f := finding{"database clock", a.drift().Abs() <= digest.ClockMost, fmt.Sprintf("that of this machine is %s from it", a.drift().Abs().Round(time.Millisecond)), ""}
+		if !f.ok {
+			f.hint = "set both clocks (NTP): what is due is due by the database's, and requests of platforms are judged by this machine's"
+		}
+		out = append(out, f)
+	}
 	off, by, err := w.clockOff(ctx, a.now)
+	off = (off + a.drift()).Round(time.Second)
 	switch {
 	case err != nil:
 		out = append(out, finding{"clock", true, "it can't be compared with anybody's: " + err.Error(), ""})

@@ -119,7 +119,7 @@ func (w *world) delivered(ctx context.Context, d digest.Delivery, o digest.Outco
 		return
 	}
 	if due, err := w.db.DueOf(ctx, d.Digest); err == nil { // a digest that is gone is late for nobody
-		w.metrics.Delayed(d.To.Platform, time.Since(due))
+		w.metrics.Delayed(d.To.Platform, w.now().Sub(due))
 	}
 }
 

@@ -14,7 +14,18 @@ type app struct {
 	in   io.Reader
 	out  io.Writer
 	errs io.Writer
-	now  func() time.Time
+	// now is the machine's time until a database is open and, with follows, that of the
+	// database from then on: several machines serve one, and theirs may be hours apart.
+	now     func() time.Time
+	follows bool
+}
+
+// drift is how far the machine's clock is ahead of the one that we go by.
+func (a *app) drift() time.Duration {
+	if !a.follows {
+		return 0
+	}
+	return time.Since(a.now())
 }
 
 const about = `Seedcorn reads the world's AI research feeds and tells you what came out,
@@ -26,7 +37,7 @@ const examples = `  seedcorn demo                                   see this wee
 
 // newRoot returns the whole command line.
 func newRoot(in io.Reader, out, errs io.Writer) *cobra.Command {
-	a := &app{in: in, out: out, errs: errs, now: time.Now}
+	a := &app{in: in, out: out, errs: errs, now: time.Now, follows: true}
 	root := &cobra.Command{
 		Use:           "seedcorn",
 		Short:         "open AI research by country and license, as a digest",

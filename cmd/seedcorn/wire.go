@@ -41,6 +41,7 @@ type world struct {
 	ring   vault.Ring // of workspaces' tokens
 	log    *slog.Logger
 	zone   *time.Location
+	now    func() time.Time // the app's
 
 	metrics *web.Metrics // nil outside of serve
 	refused refusals
@@ -94,9 +95,12 @@ func (a *app) openWith(ctx context.Context, cfg config) (*world, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	if a.follows {
+		a.now = db.Now
+	}
 	return &world{
-		crashing: crash,
-		client:   client, hub: hubs, cfg: cfg, db: db, ring: ring, reg: registry.Default(), log: newLogger(a.errs, cfg), zone: zone, manners: manners,
+		crashing: crash, now: func() time.Time { return a.now() },
+		client: client, hub: hubs, cfg: cfg, db: db, ring: ring, reg: registry.Default(), log: newLogger(a.errs, cfg), zone: zone, manners: manners,
 	}, nil
 }
 
@@ -226,7 +230,7 @@ func (w *world) puller(ctx context.Context, progress func(jobs.Progress)) (*jobs
 	if err != nil {
 		return nil, err
 	}
-	return &jobs.Puller{Shelf: w.db, Collectors: w.collectors(), Tag: t.Tag, Slow: slow, Progress: progress}, nil
+	return &jobs.Puller{Shelf: w.db, Collectors: w.collectors(), Tag: t.Tag, Slow: slow, Progress: progress, Now: w.now}, nil
 }
 
 // pullAll visits sources once, with a step of progress for each.

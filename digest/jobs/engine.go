@@ -140,9 +140,9 @@ type Errand struct {
 type Engine struct {
 	Base
 	Agenda  Agenda
-	Roles   []Role         // of this process; none is fine
-	Process digest.Process // Roles, Host and Version, for people
-	Now     func() time.Time
+	Roles   []Role           // of this process; none is fine
+	Process digest.Process   // Roles, Host and Version, for people
+	Now     func() time.Time // the same in all processes, whatever their machines' clocks say
 	Log     *slog.Logger
 
 	// What the jobs do. All are needed, whatever the roles: which process has which may
@@ -233,8 +233,10 @@ const (
 	usualBeat   = 3 * time.Second
 	usualMissed = 15 * time.Second
 	// A job may run for as long as its timeout, and nobody but the beat tells whether
-	// it does. This is for a job that hangs in a process that lives.
+	// it does. This is for a job that hangs in a process that lives. River would look for
+	// such ones by the clock of the machine that leads, so it is told to leave them to us.
 	rescueAfter = time.Hour
+	rescueNever = 30 * 24 * time.Hour
 
 	// grace and stopWithin bound a stop: what runs may finish, then it is interrupted
 	// and returned, and whoever hangs even then is left behind.
@@ -354,9 +356,10 @@ func (e *Engine) Prepare() error {
 	config := &river.Config{
 		ID: e.Process.ID, Workers: workers, Queues: mine, PollOnly: true,
 		FetchPollInterval: e.Poll, FetchCooldown: 10 * time.Millisecond,
-		RescueStuckJobsAfter: rescueAfter, SoftStopTimeout: e.Grace, RetryPolicy: retries(e.Retry),
+		RescueStuckJobsAfter: rescueNever, SoftStopTimeout: e.Grace, RetryPolicy: retries{e.now, e.Retry},
 		CompletedJobRetentionPeriod: time.Hour, CancelledJobRetentionPeriod: 24 * time.Hour, DiscardedJobRetentionPeriod: 7 * 24 * time.Hour,
-		ReindexerSchedule: neverAgain{}, // our table of jobs is small and short-lived
+		ReindexerSchedule: neverAgain{},                               // our table of jobs is small and short-lived
+		Test:              river.TestConfig{Time: engineClock(e.now)}, // its only way to be told the time
 		Logger:            slog.New(hushed{e.Log.Handler()}), ErrorHandler: teller{e.Log},
 	}
 	if len(mine) == 0 {
@@ -602,7 +605,7 @@ func (e *Engine) setAside(ctx context.Context) (map[string]bool, error) {
 		if j.Kind == (deliverArgs{}).Kind() {
 			during = laneAsideFor
 		}
-		if j.FinalizedAt != nil && time.Since(*j.FinalizedAt) < during {
+		if j.FinalizedAt != nil && e.Now().Sub(*j.FinalizedAt) < during {
 			out[j.Kind+" "+canonical(j.EncodedArgs)] = true
 		}
 	}
@@ -650,7 +653,7 @@ func (e *Engine) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if now.Sub(e.lastBeat) > e.Missed {
+	if now.Sub(e.lastBeat) > e.Missed || now.Before(e.lastBeat) { // it was away, or its clock was set
 		e.beating = now
 	}
 	e.lastBeat = now
@@ -659,7 +662,7 @@ func (e *Engine) beat(ctx context.Context) error {
 	}
 	alive := map[string]bool{}
 	for _, p := range all {
-		alive[p.ID] = now.Sub(p.Seen) < e.Missed
+		alive[p.ID] = now.Sub(p.Seen).Abs() < e.Missed
 	}
 	return e.rescue(ctx, alive)
 }
@@ -668,7 +671,7 @@ func (e *Engine) beat(ctx context.Context) error {
 // begun as often as it may be is set aside: perhaps it kills.
 func (e *Engine) rescue(ctx context.Context, alive map[string]bool) error {
 	exec := e.client.Driver().GetExecutor()
-	horizon := time.Now().Add(time.Minute) // all that run
+	horizon := e.Now().Add(time.Minute) // all that run
 	for after := int64(0); ; {
 		running, err := exec.JobGetStuck(ctx, &riverdriver.JobGetStuckParams{AfterID: after, Max: 1000, StuckHorizon: horizon})
 		if err != nil {
@@ -677,11 +680,14 @@ func (e *Engine) rescue(ctx context.Context, alive map[string]bool) error {
 		p := riverdriver.JobRescueManyParams{StuckHorizon: horizon}
 		for _, j := range running {
 			after = j.ID
+			at, why := e.Now().UTC(), "its process died"
 			if n := len(j.AttemptedBy); n > 0 && alive[j.AttemptedBy[n-1]] {
-				continue
+				if j.AttemptedAt == nil || at.Sub(*j.AttemptedAt) < rescueAfter || j.Kind == (deliverArgs{}).Kind() || j.Kind == (errandArgs{}).Kind() {
+					continue
+				}
+				why = "it hangs"
 			}
-			at := time.Now().UTC()
-			words, err := json.Marshal(rivertype.AttemptError{At: at, Attempt: j.Attempt, Error: "its process died"})
+			words, err := json.Marshal(rivertype.AttemptError{At: at, Attempt: j.Attempt, Error: why})
 			if err != nil {
 				return err
 			}
@@ -691,7 +697,7 @@ func (e *Engine) rescue(ctx context.Context, alive map[string]bool) error {
 			}
 			p.ID, p.Error, p.State = append(p.ID, j.ID), append(p.Error, words), append(p.State, string(state))
 			p.FinalizedAt, p.ScheduledAt = append(p.FinalizedAt, final), append(p.ScheduledAt, at)
-			e.Log.Warn("a job's process died", "job", j.ID, "kind", j.Kind, "attempt", j.Attempt, "now", state)
+			e.Log.Warn("a job is taken from its process", "job", j.ID, "kind", j.Kind, "attempt", j.Attempt, "why", why, "now", state)
 		}
 		if len(p.ID) > 0 {
 			if _, err := exec.JobRescueMany(ctx, &p); err != nil {
@@ -704,15 +710,27 @@ func (e *Engine) rescue(ctx context.Context, alive map[string]bool) error {
 	}
 }
 
+func (e *Engine) now() time.Time { return e.Now() }
+
+// An engineClock is the time by which the engine schedules. Within statements it takes
+// the database's own.
+type engineClock func() time.Time
+
+func (c engineClock) Now() time.Time       { return c() }
+func (c engineClock) NowOrNil() *time.Time { return nil }
+
 // usualRetry is after 1, 5, 25, 125, … seconds.
 func usualRetry(failures int) time.Duration {
 	return time.Duration(math.Pow(5, float64(min(failures-1, 5)))) * time.Second
 }
 
-type retries func(failures int) time.Duration
+type retries struct {
+	now   func() time.Time
+	after func(failures int) time.Duration
+}
 
 func (r retries) NextRetry(j *rivertype.JobRow) time.Time {
-	return time.Now().Add(r(len(j.Errors) + 1))
+	return r.now().Add(r.after(len(j.Errors) + 1))
 }
 
 // neverAgain is a schedule without a time.

@@ -619,6 +619,37 @@ func TestJobThatKills(t *testing.T) {
 	})
 }
 
+// A job that hangs in a process that lives is given to another after an hour by the
+// clock that all share; a lane's job may last for as long as it likes.
+func TestJobThatHangs(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, open func(testing.TB) *store.DB) {
+		db := open(t)
+		e := newEngine(t, db, hand{}, RoleDeliver, RoleEnrich)
+		for _, args := range []river.JobArgs{deliverArgs{"test", "w"}, enrichArgs{}} {
+			if _, err := e.client.Insert(t.Context(), args, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := kill(t, db, queueDeliver) + kill(t, db, queueEnrich); n != 2 {
+			t.Fatalf("%d jobs run", n)
+		}
+		for _, x := range []struct {
+			after          time.Duration
+			lanes, lookups int
+		}{{50 * time.Minute, 1, 1}, {70 * time.Minute, 1, 0}} {
+			e.Now = func() time.Time { return time.Now().Add(x.after) }
+			if err := e.rescue(t.Context(), map[string]bool{"killed": true}); err != nil {
+				t.Fatal(err)
+			}
+			lanes, ups := count(t, db, RoleDeliver, rivertype.JobStateRunning), count(t, db, RoleEnrich, rivertype.JobStateRunning)
+			if lanes != x.lanes || ups != x.lookups {
+				t.Errorf("after %v %d lanes and %d look-ups run, want %d and %d", x.after, lanes, ups, x.lanes, x.lookups)
+			}
+		}
+	})
+}
+
 // Nobody takes the jobs of a process that beats, and nobody judges who has not himself
 // beaten for long enough: the database may have been away.
 func TestLivingProcessKeepsItsJobs(t *testing.T) {

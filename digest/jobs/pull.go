@@ -40,7 +40,7 @@ type Puller struct {
 	Lanes      int                       // sources visited at a time; 0 means 16
 	Slow       map[feeds.SourceKind]bool // kinds that queue for a gate
 	Progress   func(Progress)            // called from one goroutine; may be nil
-	Now        func() time.Time          // time.Now, unless a replay has a clock of its own
+	Now        func() time.Time          // time.Now, unless several machines share a clock, or a replay has one of its own
 }
 
 // Progress tells how far a round is.
@@ -185,7 +185,15 @@ func (p *Puller) visit(ctx context.Context, src feeds.Source) outcome {
 	if err != nil {
 		return fail(err)
 	}
-	now := p.now()
+	// Collectors go by the machine's clock.
+	now, local := p.now(), time.Now()
+	ours := func(t time.Time) time.Time {
+		if t.IsZero() {
+			return t
+		}
+		return now.Add(t.Sub(local))
+	}
+	pull.NotBefore = ours(pull.NotBefore)
 	if pull.Unchanged {
 		o.visit = &digest.Visit{Source: src.ID, At: now, Unchanged: true, NotBefore: pull.NotBefore, MovedTo: pull.MovedTo}
 		if !sameState(pull.State, state) {
@@ -197,7 +205,7 @@ func (p *Puller) visit(ctx context.Context, src feeds.Source) outcome {
 	}
 	entries := make([]digest.Entry, len(pull.Items))
 	for i, it := range pull.Items {
-		if it.Seen.IsZero() {
+		if it.Seen = ours(it.Seen); it.Seen.IsZero() {
 			it.Seen = now
 		}
 		it.Backfill = first

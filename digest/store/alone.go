@@ -51,7 +51,7 @@ func (db *DB) Alone(ctx context.Context, name string, lease time.Duration, f fun
 // stay renews the lease of whoever is inside; ok is false if it is somebody else.
 func (g *gate) stay(ctx context.Context, key, me string) (ok bool, err error) {
 	err = g.db.update(ctx, "staying behind the gate", func(t *tx) error {
-		now, err := g.db.engine.now(ctx, t)
+		now, err := g.db.time(ctx, t)
 		if err != nil {
 			return err
 		}

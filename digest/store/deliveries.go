@@ -26,6 +26,15 @@ const open = "state IN ('pending', 'sending', 'unsure') AND behind = 0"
 const free = `(state = 'sending' OR NOT EXISTS (SELECT 1 FROM deliveries b WHERE b.platform = deliveries.platform
 	AND b.workspace = deliveries.workspace AND b.channel = deliveries.channel AND b.state = 'sending'))`
 
+// trusted keeps those that others are working on out of the open ones while a lease that
+// has run out proves nothing: see [clock].
+func (db *DB) trusted() string {
+	if db.clock.steady() {
+		return ""
+	}
+	return " AND state <> 'sending'"
+}
+
 // putPayload stores bytes, unless they are stored, and returns what they are called.
 func putPayload(ctx context.Context, t *tx, payload []byte) (id string, err error) {
 	body := clean(string(payload))
@@ -76,7 +85,7 @@ func (db *DB) Claim(ctx context.Context, lane digest.Lane, rate digest.Rate, now
 	err := db.durably(ctx, "claiming deliveries", func(t *tx) error {
 		// One who claims in a lane at a time: the same rows are not wanted in two orders,
 		// and the rates of channels are read and written by one.
-		at, held, err := enter(ctx, t, db.engine, lane)
+		at, held, err := db.enter(ctx, t, lane)
 		if err != nil || held > 0 {
 			return err
 		}
@@ -87,7 +96,7 @@ func (db *DB) Claim(ctx context.Context, lane digest.Lane, rate digest.Rate, now
 			attempt int
 		}
 		var found []candidate
-		err = each(ctx, t, "SELECT id, channel, state, attempt FROM deliveries WHERE platform = $1 AND workspace = $2 AND not_before <= $3 AND "+open+" AND "+free+
+		err = each(ctx, t, "SELECT id, channel, state, attempt FROM deliveries WHERE platform = $1 AND workspace = $2 AND not_before <= $3 AND "+open+db.trusted()+" AND "+free+
 			" ORDER BY not_before, id LIMIT $4", []any{lane.Platform, lane.Workspace, millis(now), 4 * limit}, func(r *sql.Rows) error {
 			var c candidate
 			err := r.Scan(&c.id, &c.channel, &c.state, &c.attempt)
@@ -139,7 +148,7 @@ func (db *DB) Claim(ctx context.Context, lane digest.Lane, rate digest.Rate, now
 		// The condition again: what was settled or canceled meanwhile is not ours.
 		attempts := map[string]int{}
 		err = eachAmong(ctx, t, "UPDATE deliveries SET state = 'sending', attempt = attempt + 1, begun = CASE state WHEN 'pending' THEN $ ELSE begun END, not_before = $ WHERE id IN (?) AND "+
-			open+" AND not_before <= $ RETURNING id, attempt", []any{millis(now), millis(now.Add(lease))}, ids, []any{millis(now)}, func(r *sql.Rows) error {
+			open+db.trusted()+" AND not_before <= $ RETURNING id, attempt", []any{millis(now), millis(now.Add(lease))}, ids, []any{millis(now)}, func(r *sql.Rows) error {
 			var id string
 			var attempt int
 			err := r.Scan(&id, &attempt)
@@ -229,7 +238,7 @@ func (db *DB) Settle(ctx context.Context, settled ...digest.Settlement) error {
 				if err := bury(ctx, t, of, part, s.Words); err != nil {
 					return err
 				}
-				if err := silence(ctx, t, digest.SubscriptionID(sub), s.Words); err != nil {
+				if err := db.silence(ctx, t, digest.SubscriptionID(sub), s.Words); err != nil {
 					return err
 				}
 			}
@@ -246,7 +255,7 @@ func bury(ctx context.Context, t *tx, of string, part int, words string) error {
 
 // silence pauses a subscription until it is resumed, notes why, and that its owner is
 // to be told, unless that is noted. One that has ended is no error.
-func silence(ctx context.Context, t *tx, id digest.SubscriptionID, because string) error {
+func (db *DB) silence(ctx context.Context, t *tx, id digest.SubscriptionID, because string) error {
 	because = clean(because)
 	r, err := t.exec(ctx, "UPDATE subscriptions SET paused_until = $2, last_result = $3 WHERE id = $1", string(id), millis(forever), "paused: "+because)
 	if err != nil {
@@ -256,7 +265,7 @@ func silence(ctx context.Context, t *tx, id digest.SubscriptionID, because strin
 		return err
 	}
 	_, err = t.exec(ctx, "INSERT INTO notices (subscription, cause, at, told) VALUES ($1, $2, $3, 0) ON CONFLICT (subscription, cause) DO NOTHING",
-		string(id), because, millis(time.Now()))
+		string(id), because, millis(db.Now()))
 	return err
 }
 

@@ -110,7 +110,7 @@ func (db *DB) Split(ctx context.Context, work digest.WorkID, item feeds.ItemID, 
 			w.slots[0].unjoin()
 		}
 		s.unjoin()
-		now := time.Now().UTC()
+		now := db.Now()
 		w.fold()
 
 		p := &prepared{entry: s.entry, at: now, hash: s.hash, item: s.item, tags: s.tags, keys: namedKeys(s.entry.Item.Keys)}
@@ -189,7 +189,7 @@ func (db *DB) Join(ctx context.Context, a, b digest.WorkID, by, because string) 
 			delete(d.apart, pair(w.id, other.id))
 			d.apartDirty = true
 		}
-		now := time.Now().UTC()
+		now := db.Now()
 		if err := d.merge(ctx, w, other.id, feeds.Key{}, digest.RulePerson, digest.Event{At: now}); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"strings"
-	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -23,10 +22,9 @@ type engine interface {
 	prepares() bool
 	// lock takes the lock of everyone who decides about identity, until t ends.
 	lock(ctx context.Context, t *tx) error
-	// now is the time that every process which shares the database agrees on.
-	now(ctx context.Context, t *tx) (time.Time, error)
-	// micros is the same, in Unix microseconds.
-	micros(ctx context.Context, q querier) (int64, error)
+	// clock is the question for the time that every process which shares the database
+	// agrees on, in Unix microseconds; "" where that is the machine's.
+	clock() string
 	// gathers reports whether the index gathers all that a prefix stands for before it
 	// gives the first hit.
 	gathers() bool
@@ -79,10 +77,8 @@ func (sqlite) gathers() bool { return true }
 // lock has nothing to do: transactions begin IMMEDIATE, and there is one writer.
 func (sqlite) lock(context.Context, *tx) error { return nil }
 
-// now is the local clock: who shares the file shares the machine.
-func (sqlite) now(context.Context, *tx) (time.Time, error) { return time.Now(), nil }
-
-func (sqlite) micros(context.Context, querier) (int64, error) { return time.Now().UnixMicro(), nil }
+// clock is the machine's: who shares the file shares the machine.
+func (sqlite) clock() string { return "" }
 
 func (sqlite) index(ctx context.Context, t *tx, entries []indexed) error {
 	// FTS5 gathers a batch in memory and writes it as one segment, unless it must
@@ -178,15 +174,8 @@ func (postgres) lock(ctx context.Context, t *tx) error {
 	return err
 }
 
-func (postgres) now(ctx context.Context, t *tx) (time.Time, error) {
-	var ms int64
-	err := t.QueryRowContext(ctx, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)").Scan(&ms)
-	return fromMillis(ms), err
-}
-
-func (postgres) micros(ctx context.Context, q querier) (n int64, err error) {
-	err = first(ctx, q, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)", nil, &n)
-	return n, err
+func (postgres) clock() string {
+	return "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
 }
 
 func (postgres) index(ctx context.Context, t *tx, entries []indexed) error {

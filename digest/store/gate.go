@@ -81,7 +81,7 @@ func (g *gate) Enter(ctx context.Context, key string) (leave func(), err error) 
 // try goes in if nobody is there, or says how long to wait before looking again.
 func (g *gate) try(ctx context.Context, key, me string) (wait time.Duration, err error) {
 	err = g.db.update(ctx, "looking at the gate", func(t *tx) error {
-		now, err := g.db.engine.now(ctx, t)
+		now, err := g.db.time(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (g *gate) leave(ctx context.Context, key, me string, pause time.Duration) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	_ = g.db.update(ctx, "leaving the gate", func(t *tx) error {
-		now, err := g.db.engine.now(ctx, t)
+		now, err := g.db.time(ctx, t)
 		if err != nil {
 			return err
 		}

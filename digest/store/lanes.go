@@ -19,8 +19,8 @@ func (db *DB) Lanes(ctx context.Context, now time.Time) (out []digest.Lane, err 
 	if err != nil {
 		return nil, fmt.Errorf("finding lanes with deliveries: %w", explain(err))
 	}
-	at += micros(min(10*time.Second, max(0, time.Until(now)))) // holds are by the database's clock
-	err = each(ctx, db, `SELECT platform, workspace FROM deliveries WHERE `+open+` AND not_before <= $1
+	at += micros(min(10*time.Second, max(0, now.Sub(db.Now())))) // holds are by the database's clock
+	err = each(ctx, db, `SELECT platform, workspace FROM deliveries WHERE `+open+db.trusted()+` AND not_before <= $1
 		AND NOT EXISTS (SELECT 1 FROM paces WHERE name IN (platform, platform || '/' || workspace) AND held_until > $2)
 		GROUP BY platform, workspace ORDER BY MIN(not_before), platform, workspace`, []any{millis(now), at}, func(r *sql.Rows) error {
 		var l digest.Lane
@@ -39,7 +39,7 @@ func (db *DB) Lanes(ctx context.Context, now time.Time) (out []digest.Lane, err 
 // Those to a channel that is being posted to do not count until that is settled.
 func (db *DB) Open(ctx context.Context, lane digest.Lane, now time.Time, limit int) (n int, next time.Time, err error) {
 	at := millis(now)
-	err = each(ctx, db, "SELECT not_before FROM deliveries WHERE platform = $1 AND workspace = $2 AND "+open+" AND "+free+" ORDER BY not_before LIMIT $3",
+	err = each(ctx, db, "SELECT not_before FROM deliveries WHERE platform = $1 AND workspace = $2 AND "+open+db.trusted()+" AND "+free+" ORDER BY not_before LIMIT $3",
 		[]any{lane.Platform, lane.Workspace, limit}, func(r *sql.Rows) error {
 			var ms int64
 			err := r.Scan(&ms)
@@ -78,9 +78,6 @@ func (p *pace) take(at int64, n int, every time.Duration) {
 // Names of paces. Neither platforms nor workspaces have a slash in their names.
 func laneName(l digest.Lane) string                    { return l.Platform + "/" + l.Workspace }
 func channelName(l digest.Lane, channel string) string { return laneName(l) + "/" + channel }
-
-// moment is the time that all processes agree on, in microseconds.
-func (db *DB) moment(ctx context.Context) (int64, error) { return db.engine.micros(ctx, db) }
 
 // lockPace reads a pace that nobody else can change until t ends.
 func lockPace(ctx context.Context, t *tx, name string) (p pace, err error) {
@@ -131,7 +128,7 @@ func putPaces(ctx context.Context, t *tx, paces map[string]pace) error {
 
 // enter locks a lane against others who claim in it, until t ends. It returns the
 // moment, and for how long the lane is held.
-func enter(ctx context.Context, t *tx, e engine, lane digest.Lane) (at int64, held time.Duration, err error) {
+func (db *DB) enter(ctx context.Context, t *tx, lane digest.Lane) (at int64, held time.Duration, err error) {
 	p, err := lockPace(ctx, t, laneName(lane))
 	if err != nil {
 		return 0, 0, err
@@ -140,7 +137,7 @@ func enter(ctx context.Context, t *tx, e engine, lane digest.Lane) (at int64, he
 	if err != nil {
 		return 0, 0, err
 	}
-	at, err = e.micros(ctx, t)
+	at, err = db.micros(ctx, t)
 	return at, fromMicros(max(p.held, all.held) - at), err
 }
 
@@ -166,7 +163,7 @@ func (db *DB) Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n
 		if err != nil {
 			return err
 		}
-		at, err := db.engine.micros(ctx, t)
+		at, err := db.micros(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -251,7 +248,7 @@ func (db *DB) Hold(ctx context.Context, to digest.Destination, scope digest.Scop
 		if err != nil {
 			return err
 		}
-		at, err := db.engine.micros(ctx, t)
+		at, err := db.micros(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -268,7 +265,7 @@ func (db *DB) Hold(ctx context.Context, to digest.Destination, scope digest.Scop
 // notices to owners whose subscriptions have ended, and notices of long ago.
 func (db *DB) sweep(ctx context.Context, now time.Time) error {
 	return db.update(ctx, "sweeping up after deliveries", func(t *tx) error {
-		at, err := db.engine.micros(ctx, t)
+		at, err := db.micros(ctx, t)
 		if err != nil {
 			return err
 		}

@@ -194,12 +194,17 @@ func (db *DB) Release(ctx context.Context) error {
 // database's time.
 func (db *DB) Beat(ctx context.Context, p digest.Process) (all []digest.Process, now time.Time, err error) {
 	err = db.update(ctx, "noting that this process runs", func(t *tx) error {
-		if now, err = db.engine.now(ctx, t); err != nil {
+		if now, err = db.time(ctx, t); err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, `INSERT INTO processes (id, roles, host, version, started, seen) VALUES ($1, $2, $3, $4, $5, $5)
 			ON CONFLICT (id) DO UPDATE SET seen = excluded.seen`, p.ID, clean(p.Roles), clean(p.Host), clean(p.Version), millis(now)); err != nil {
 			return err
+		}
+		if db.clock.backward() {
+			if err := db.mend(ctx, t); err != nil {
+				return err
+			}
 		}
 		all, err = readProcesses(ctx, t)
 		return err

@@ -21,6 +21,7 @@
 //	[DB.TakeSources], [DB.TakeSubscriptions]  what the clock owes, each once (rounds.go)
 //	[DB.Claim], [DB.Settle]          messages on their way, at one rate     (deliveries.go, lanes.go)
 //	[DB.Gate]                        one slow door for every process        (gate.go)
+//	[DB.Now]                         the time that they all go by           (clock.go)
 //	[Mover]                          everything, into another database      (move.go)
 //
 // The schema (schema/*.sql) is one text for both engines except for the indexes;
@@ -61,6 +62,9 @@ type DB struct {
 	read   *sql.DB // the same pool as write where there is only one
 	path   string  // of the SQLite file; "" in memory and on PostgreSQL
 	dsn    string  // of the SQLite file, for a connection besides the pools
+
+	clock clock
+	wall  func() time.Time // in tests: what the clock is, in place of the engine's
 
 	exclusive bool // no other process can have the SQLite file open
 
@@ -135,6 +139,16 @@ func Open(ctx context.Context, location string, opts ...Option) (*DB, error) {
 	if err := db.adopt(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	switch far, err := db.stale(ctx); {
+	case err != nil:
+		db.Close()
+		return nil, fmt.Errorf("opening the database: %w", explain(err))
+	case far:
+		if err := db.update(ctx, "bringing moments near that are too far away", func(t *tx) error { return db.mend(ctx, t) }); err != nil {
+			db.Close()
+			return nil, err
+		}
 	}
 	return db, nil
 }
