@@ -288,6 +288,8 @@ func Count(n int, noun string) string {
 	if n != 1 {
 		if stem, ok := strings.CutSuffix(noun, "y"); ok {
 			noun = stem + "ies"
+		} else if strings.HasSuffix(noun, "s") {
+			noun += "es"
 		} else {
 			noun += "s"
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"seedcorn/bot"
+	"seedcorn/digest"
 )
 
 // browse starts the site and a real Chromium in front of it. It is the one that
@@ -87,6 +88,10 @@ func everyPage(t *testing.T, base string) map[string]string {
 	}
 	opt := closed(new(now), door{name: "chat"}, door{name: "talk"})
 	opt.BaseURL = ""
+	opt.Readers = &cloakroom{keys: []digest.FeedKey{
+		{ID: "k1", Platform: "chat", Person: ana.ID, Query: "reasoning country:CN,FR openness>=open-weights -lab:openai", Made: now, Until: now.AddDate(0, 0, 90), Read: now},
+		{ID: "k2", Platform: "chat", Person: ana.ID, Made: now, Until: now.AddDate(0, 0, 90)},
+	}}
 	h := New(opt)
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
@@ -101,7 +106,7 @@ func everyPage(t *testing.T, base string) map[string]string {
 		h.ServeHTTP(w, r)
 	}))
 	t.Cleanup(inside.Close)
-	all["/login, signed in"] = inside.URL + "/login"
+	all["/login, signed in"] = inside.URL + "/login?q=reasoning"
 	all["/, signed in"] = inside.URL + "/"
 	return all
 }

@@ -20,7 +20,8 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form
 const maxTarget = 20 << 10
 
 // guard lets through what may be answered: a GET of somebody who is let in, not
-// too often, for a path in its one spelling; and signing out.
+// too often, for a path in its one spelling; and what a person signed in may change of
+// their own.
 func (s *site) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -40,7 +41,7 @@ func (s *site) guard(next http.Handler) http.Handler {
 			s.refuse(w, r, http.StatusTooManyRequests, "That was many requests in a short time. Wait a little and try again.")
 			return
 		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead && (s.Access != ByLogin || r.Method != http.MethodPost || r.URL.Path != "/logout") {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && !s.changes(r) {
 			h.Set("Allow", "GET, HEAD")
 			s.refuse(w, r, http.StatusMethodNotAllowed, "These pages can be read, not written to.")
 			return

@@ -11,9 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -28,12 +26,17 @@ import (
 //	GET  /login               who am I, and where to sign in
 //	GET  /login/{name}        sets a ticket (state, nonce, where to go on), leads to the platform
 //	GET  /login/{name}/back   ticket and address agree ─► bot.Login.Answer ─► a session
-//	POST /logout              ends it; the only request that is not a read
-//	GET  /feed.atom?key=…     the works for a feed reader, which has an address only
+//	POST /logout              ends it, or all that one has
+//	POST /feeds, /feeds/revoke  make and end a private address of a feed: see feedkeys.go
 //
-// Ticket and session are cookies that we sign and nobody else can make; nothing is
-// kept here. So a session cannot be called back before it ends, and it ends soon:
-// whoever leaves a workspace can read on for sessionLife at the most.
+// Ticket and session are cookies that we sign and nobody else can make. Of a session
+// nothing is kept but, once somebody signs out everywhere or a platform says that they
+// left, that those until then hold no more. Where a platform does not say, whoever
+// leaves a workspace can read on for sessionLife at the most.
+//
+// Whatever changes something must come from a page of ours: the browser says so
+// (https://pkg.go.dev/net/http#CrossOriginProtection), and the form carries a token that only a page
+// for this session has.
 const (
 	sessionLife = 12 * time.Hour
 	ticketLife  = 10 * time.Minute
@@ -49,6 +52,7 @@ const (
 // A session is who reads, until when.
 type session struct {
 	Reader bot.Reader `json:"r"`
+	Began  int64      `json:"b"` // Unix milliseconds
 	Until  int64      `json:"u"` // Unix seconds
 }
 
@@ -62,14 +66,15 @@ type ticket struct {
 }
 
 // A seal signs cookies, each kind with a key of its own.
-type seal struct{ session, ticket, feed []byte }
+type seal struct{ session, ticket, feed, form []byte }
 
 func newSeal(secret []byte) (seal, error) {
 	var s seal
-	var errs [3]error
+	var errs [4]error
 	s.session, errs[0] = hkdf.Key(sha256.New, secret, nil, "seedcorn session", sha256.Size)
 	s.ticket, errs[1] = hkdf.Key(sha256.New, secret, nil, "seedcorn ticket", sha256.Size)
 	s.feed, errs[2] = hkdf.Key(sha256.New, secret, nil, "seedcorn feed", sha256.Size)
+	s.form, errs[3] = hkdf.Key(sha256.New, secret, nil, "seedcorn form", sha256.Size)
 	return s, errors.Join(errs[:]...)
 }
 
@@ -117,13 +122,43 @@ func WithReader(ctx context.Context, who bot.Reader) context.Context {
 }
 
 // reader is who a request's session says it is.
-func (s *site) reader(r *http.Request) (bot.Reader, bool) {
+func (s *site) reader(r *http.Request) (who bot.Reader, ok bool, err error) {
 	c, err := r.Cookie(s.cookie(sessionCookie))
 	var in session
 	if err != nil || !unsealed(s.seal.session, c.Value, &in) || s.Now().Unix() >= in.Until || s.login(in.Reader.Platform) == nil {
-		return bot.Reader{}, false
+		return bot.Reader{}, false, nil
 	}
-	return in.Reader, true
+	if s.Readers != nil {
+		out, err := s.Readers.SignedOut(r.Context(), in.Reader.Platform, in.Reader.ID)
+		if err != nil || !out.IsZero() && in.Began <= out.UnixMilli() {
+			return bot.Reader{}, false, err
+		}
+	}
+	return in.Reader, true, nil
+}
+
+// formToken is what a form carries on a page for this session.
+func (s *site) formToken(r *http.Request) string {
+	c, err := r.Cookie(s.cookie(sessionCookie))
+	if err != nil {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(signature(s.seal.form, c.Value))
+}
+
+const tokenField = "token"
+
+// maxForm is longer than any form of ours is, in bytes.
+const maxForm = maxTarget
+
+// ours reports whether a form was sent from a page of ours, by who is signed in.
+func (s *site) ours(w http.ResponseWriter, r *http.Request) bool {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if http.NewCrossOriginProtection().Check(r) != nil || r.ParseForm() != nil {
+		return false
+	}
+	token := s.formToken(r)
+	return token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(r.PostForm.Get(tokenField))) == 1
 }
 
 func (s *site) login(name string) bot.Login {
@@ -166,17 +201,27 @@ var forPrograms = []string{".atom", ".json", ".csv", ".jsonl", ".opml"}
 // our own page, a feed reader, which could not follow it, by a sentence.
 func (s *site) enter(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, ok := s.reader(r)
+		who, ok, err := s.reader(r)
+		if err != nil {
+			s.serve(func(*http.Request) (reply, error) { return reply{}, err })(w, r)
+			return
+		}
 		if ok {
 			r = r.WithContext(WithReader(r.Context(), who))
 		}
+		key := ""
+		if !ok && slices.Contains(keyedFeeds, r.URL.Path) {
+			key = r.URL.Query().Get(feedKey)
+		}
 		switch {
-		case r.Method == http.MethodPost && r.URL.Path == "/logout":
-			s.logout(w, r)
-		case ok || forAll(r.URL.Path):
+		case r.Method == http.MethodPost && !ok && r.URL.Path != "/logout":
+			s.refuse(w, r, http.StatusForbidden, "Sign in first, at /login.")
+		case r.Method == http.MethodPost && ok && !s.ours(w, r):
+			s.refuse(w, r, http.StatusForbidden, "This did not come from a page of ours. Load the page again, and try once more.")
+		case ok || forAll(r.URL.Path) || r.Method == http.MethodPost:
 			next.ServeHTTP(w, r)
-		case s.feedReader(r):
-			next.ServeHTTP(w, r)
+		case key != "":
+			s.byKey(next, key).ServeHTTP(w, r)
 		case slices.Contains(forPrograms, path.Ext(r.URL.Path)):
 			s.refuse(w, r, http.StatusUnauthorized, "This is for those who have signed in at /login. A program cannot; a feed reader can have an address of its own from there.")
 		default:
@@ -185,111 +230,63 @@ func (s *site) enter(next http.Handler) http.Handler {
 	})
 }
 
-// keyedFeeds are the feeds that have a private address: those of works, in which
-// everyone who is let in reads the same. Digests are their workspace's, whose members
-// change sooner than addresses do.
-var keyedFeeds = []string{"/feed.atom", "/feed.json"}
-
-// feedLife is how long a private address of a feed is good at least.
-const feedLife = 90 * 24 * time.Hour
-
-// A pass is what the private address of a feed says: who asked for it, until when it
-// is good. A feed reader keeps no cookies and cannot sign in, so this stands in the
-// address; it opens keyedFeeds and nothing else, and says nothing of workspaces.
-type pass struct {
-	Platform string `json:"p"`
-	Person   string `json:"i"`
-	Until    int64  `json:"u"`
+// changes reports whether a request may be one that changes something.
+func (s *site) changes(r *http.Request) bool {
+	return s.Access == ByLogin && r.Method == http.MethodPost && slices.Contains([]string{"/logout", "/feeds", "/feeds/revoke"}, r.URL.Path)
 }
 
-const feedKey = "key"
-
-// passFor is the key of who's private addresses. It is the same all day.
-func (s *site) passFor(who bot.Reader) (string, error) {
-	until := s.Now().UTC().Truncate(24 * time.Hour).Add(24*time.Hour + feedLife)
-	return sealed(s.seal.feed, pass{who.Platform, who.ID, until.Unix()})
-}
-
-// feedReader reports whether a request is for a feed, by an address that we made.
-func (s *site) feedReader(r *http.Request) bool {
-	key := r.URL.Query().Get(feedKey)
-	var p pass
-	return slices.Contains(keyedFeeds, r.URL.Path) && len(key) <= maxPass && unsealed(s.seal.feed, key, &p) && s.Now().Unix() < p.Until && s.login(p.Platform) != nil
-}
-
-// maxPass is longer than any key is, in bytes.
-const maxPass = 1000
-
-// keyed is an address of a feed for whoever asked by a private one: a program that goes
-// on from there has nothing else to show.
-func (s *site) keyed(r *http.Request, address string) string {
-	key := r.URL.Query().Get(feedKey)
-	u, err := url.Parse(address)
-	if s.Access != ByLogin || key == "" || err != nil || !slices.Contains(keyedFeeds, u.Path) || !s.feedReader(r) {
-		return address
-	}
-	return withKey(u, key)
-}
-
-func withKey(u *url.URL, key string) string {
-	q := u.Query()
-	q.Set(feedKey, key)
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
-// logout ends a session. A page of a stranger's can send people here, so the browser
-// must say that the request came from a page of ours.
-// https://pkg.go.dev/net/http#CrossOriginProtection
+// logout ends a session, or all of a person's.
 func (s *site) logout(w http.ResponseWriter, r *http.Request) {
-	if err := http.NewCrossOriginProtection().Check(r); err != nil {
-		s.refuse(w, r, http.StatusForbidden, "Sign out from a page of ours.")
-		return
+	if who, ok := ReaderOf(r.Context()); ok && s.Readers != nil && r.PostForm.Get("everywhere") == "yes" {
+		if err := s.Readers.SignOut(r.Context(), who.Platform, who.ID, s.Now()); err != nil {
+			s.serve(func(*http.Request) (reply, error) { return reply{}, err })(w, r)
+			return
+		}
 	}
 	s.setCookie(w, sessionCookie, "", 0)
-	w.Header().Set("Location", "/login")
+	seeOther(w, "/login")
+}
+
+// seeOther leads on after something was changed, so that loading again does not do it
+// again.
+func seeOther(w http.ResponseWriter, to string) {
+	w.Header().Set("Location", to)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusSeeOther)
 }
 
 // A loginView is the page of the login.
 type loginView struct {
-	Reader *bot.Reader // who is signed in; nil if nobody is
-	Logins []link
-	Query  string // what the private addresses follow
-	Feeds  []link // the private addresses
-	Until  time.Time
+	Reader   *bot.Reader // who is signed in; nil if nobody is
+	Token    string      // for its forms
+	Logins   []link
+	FeedKeys *feedKeysView // nil: there are none to be had
 }
 
-func (s *site) loginPage(r *http.Request) (reply, error) {
+func (s *site) loginPage(r *http.Request) (reply, error) { return s.loginWith(r, nil) }
+
+// loginWith is the page, with what was wrong with a form of it.
+func (s *site) loginWith(r *http.Request, fault *feedFault) (reply, error) {
 	if s.Access != ByLogin {
 		return s.nowhere(r)
 	}
+	title, status := "Sign in", 0
 	var v loginView
 	if who, ok := ReaderOf(r.Context()); ok {
-		v.Reader = &who
-		key, err := s.passFor(who)
-		if err != nil {
-			return reply{}, fmt.Errorf("making a private address: %w", err)
-		}
-		a, err := asked(r)
-		if err != nil {
+		title, v.Reader, v.Token = "Account", &who, s.formToken(r)
+		var err error
+		if v.FeedKeys, err = s.feedKeys(r, who, fault); err != nil {
 			return reply{}, err
 		}
-		v.Query, v.Until = a.Text, s.Now().Add(feedLife)
-		for i, name := range []string{"Atom", "JSON Feed"} {
-			u, err := url.Parse(s.absolute(r, withQuery(keyedFeeds[i], "q", v.Query)))
-			if err != nil {
-				return reply{}, fmt.Errorf("making a private address: %w", err)
-			}
-			v.Feeds = append(v.Feeds, link{name, withKey(u, key)})
-		}
+	}
+	if fault != nil {
+		status = fault.Status
 	}
 	next := local(r.URL.Query().Get("next"))
 	for _, l := range s.Logins {
 		v.Logins = append(v.Logins, link{l.Label(), withQuery("/login/"+l.Name(), "next", next)})
 	}
-	out, err := s.page("login", 0, view{Title: "Sign in", Nav: "/login", Body: v})
+	out, err := s.page("login", status, view{Title: title, Nav: "/login", Body: v})
 	out.cache = "no-store"
 	return out, err
 }
@@ -359,14 +356,12 @@ func (s *site) back(w http.ResponseWriter, r *http.Request) {
 		who.Platform = l.Name()
 		who.Name = clip(tidy(cmp.Or(who.Name, who.ID)), 80)
 		who.Workspaces = slices.Clip(who.Workspaces[:min(len(who.Workspaces), maxWorkspaces)])
-		value, err = sealed(s.seal.session, session{Reader: who, Until: s.Now().Add(sessionLife).Unix()})
+		value, err = sealed(s.seal.session, session{Reader: who, Began: s.Now().UnixMilli(), Until: s.Now().Add(sessionLife).Unix()})
 	}
 	if err != nil {
 		s.serve(func(*http.Request) (reply, error) { return reply{}, err })(w, r)
 		return
 	}
 	s.setCookie(w, sessionCookie, value, sessionLife)
-	w.Header().Set("Location", cmp.Or(t.Next, "/"))
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusSeeOther)
+	seeOther(w, cmp.Or(t.Next, "/"))
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"seedcorn/bot"
+	"seedcorn/digest"
 )
 
 // A door is a login that knows what code belongs to whom.
@@ -45,6 +46,64 @@ func (d door) Answer(_ context.Context, callback, code, nonce string) (bot.Reade
 	return who, nil
 }
 
+// A cloakroom keeps what readers hold, in memory.
+type cloakroom struct {
+	keys   []digest.FeedKey // newest first
+	out    map[string]time.Time
+	broken error
+}
+
+func (c *cloakroom) PutFeedKey(_ context.Context, k digest.FeedKey) error {
+	if len(c.holding(k.Platform, k.Person, k.Made)) >= digest.MostFeedKeys {
+		return digest.ErrTooManyKeys
+	}
+	c.keys = slices.Insert(c.keys, 0, k)
+	return c.broken
+}
+
+func (c *cloakroom) holding(platform, person string, now time.Time) (out []digest.FeedKey) {
+	for _, k := range c.keys {
+		if k.Platform == platform && k.Person == person && k.Holds(now) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (c *cloakroom) FeedKeys(_ context.Context, platform, person string, now time.Time) ([]digest.FeedKey, error) {
+	return c.holding(platform, person, now), c.broken
+}
+
+func (c *cloakroom) ReadByFeedKey(_ context.Context, id digest.FeedKeyID, now time.Time) (digest.FeedKey, bool, error) {
+	i := slices.IndexFunc(c.keys, func(k digest.FeedKey) bool { return k.ID == id })
+	if i < 0 || c.broken != nil {
+		return digest.FeedKey{}, false, c.broken
+	}
+	c.keys[i].Read = now
+	return c.keys[i], true, nil
+}
+
+func (c *cloakroom) RevokeFeedKey(_ context.Context, platform, person string, id digest.FeedKeyID, now time.Time) error {
+	for i, k := range c.keys {
+		if k.ID == id && k.Platform == platform && k.Person == person && k.Revoked.IsZero() {
+			c.keys[i].Revoked = now
+		}
+	}
+	return c.broken
+}
+
+func (c *cloakroom) SignOut(_ context.Context, platform, person string, now time.Time) error {
+	if c.out == nil {
+		c.out = map[string]time.Time{}
+	}
+	c.out[platform+"/"+person] = now
+	return c.broken
+}
+
+func (c *cloakroom) SignedOut(_ context.Context, platform, person string) (time.Time, error) {
+	return c.out[platform+"/"+person], c.broken
+}
+
 // A browser keeps cookies, and follows nothing by itself.
 type browser struct {
 	t    *testing.T
@@ -57,13 +116,18 @@ func newBrowser(t *testing.T, h http.Handler) *browser {
 	return &browser{t: t, h: h, jar: map[string]string{}, site: "same-origin"}
 }
 
-func (b *browser) do(method, path string) *http.Response {
-	req := httptest.NewRequest(method, "https://research.example"+path, nil)
+func (b *browser) do(method, path string, form ...string) *http.Response {
+	fields := url.Values{}
+	for i := 0; i+1 < len(form); i += 2 {
+		fields.Set(form[i], form[i+1])
+	}
+	req := httptest.NewRequest(method, "https://research.example"+path, strings.NewReader(fields.Encode()))
 	for name, value := range b.jar {
 		req.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	if method == http.MethodPost {
 		req.Header.Set("Sec-Fetch-Site", b.site)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	rec := httptest.NewRecorder()
 	b.h.ServeHTTP(rec, req)
@@ -82,6 +146,16 @@ func (b *browser) do(method, path string) *http.Response {
 }
 
 func (b *browser) get(path string) *http.Response { return b.do(http.MethodGet, path) }
+
+// token is what the forms of the page at path carry.
+func (b *browser) token(path string) string {
+	b.t.Helper()
+	found := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(body(b.t, b.get(path)))
+	if found == nil {
+		b.t.Fatalf("%s has no form with a token", path)
+	}
+	return found[1]
+}
 
 // signIn goes the whole way and returns where it ends.
 func (b *browser) signIn(name, next, code string) *http.Response {
@@ -102,7 +176,7 @@ var ana = bot.Reader{ID: "U1", Name: "ana", Workspaces: []string{"T1"}}
 // closed are the pages behind a login.
 func closed(clock *time.Time, logins ...bot.Login) Options {
 	opt := open(full(20))
-	opt.Access, opt.Logins, opt.Secret = ByLogin, logins, []byte(strings.Repeat("k", 32))
+	opt.Access, opt.Logins, opt.Secret, opt.Readers = ByLogin, logins, []byte(strings.Repeat("k", 32)), &cloakroom{}
 	opt.Now = func() time.Time { return *clock }
 	return opt
 }
@@ -167,12 +241,15 @@ func TestLogin(t *testing.T) {
 	}
 
 	// A page of somebody else's cannot sign anyone out; our own can.
-	b.site = "cross-site"
-	if resp := b.do(http.MethodPost, "/logout"); resp.StatusCode != http.StatusForbidden {
-		t.Errorf("signed out from elsewhere: status %d", resp.StatusCode)
+	token := b.token("/login")
+	for _, tt := range []struct{ site, token string }{{"cross-site", token}, {"same-site", token}, {"same-origin", ""}, {"same-origin", token + "a"}} {
+		b.site = tt.site
+		if resp := b.do(http.MethodPost, "/logout", "token", tt.token); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("signed out from %+v: status %d", tt, resp.StatusCode)
+		}
 	}
 	b.site = "same-origin"
-	if resp := b.do(http.MethodPost, "/logout"); resp.StatusCode != http.StatusSeeOther || len(b.jar) != 0 {
+	if resp := b.do(http.MethodPost, "/logout", "token", token); resp.StatusCode != http.StatusSeeOther || len(b.jar) != 0 {
 		t.Errorf("signing out: status %d, cookies %v", resp.StatusCode, b.jar)
 	}
 	if resp := b.get("/digests"); resp.StatusCode != http.StatusFound {
@@ -320,33 +397,69 @@ func TestNoLogin(t *testing.T) {
 	}
 }
 
-// A feed reader reads works by a private address, and nothing else; only as long as
-// it is good, and only if we made it.
+// A feed reader reads works by a private address, and nothing else, as long as it
+// holds; what became of one that was good is said to whoever still asks.
 func TestFeedKey(t *testing.T) {
 	at := now
-	chat := door{name: "chat", members: map[string]bot.Reader{"good": ana}}
+	chat := door{name: "chat", members: map[string]bot.Reader{"good": ana, "bob": {ID: "U2", Name: "bob", Workspaces: []string{"T1"}}}}
 	opt := closed(&at, chat)
-	d := full(20)
-	opt.Library = d
+	d, room := full(20), &cloakroom{}
+	opt.Library, opt.Readers = d, room
 	var log strings.Builder
 	opt.Log = slog.New(slog.NewTextHandler(&log, nil))
 	h := New(opt)
 	b := newBrowser(t, h)
-	if text := body(t, b.get("/login?q=reasoning")); strings.Contains(text, "key=") {
-		t.Fatal("a stranger is given a key")
+	if text := body(t, b.get("/login?q=reasoning")); strings.Contains(text, "key=") || strings.Contains(text, "token") {
+		t.Fatal("a stranger is given a key or a form")
+	}
+	if resp := b.do(http.MethodPost, "/feeds", "q", "x"); resp.StatusCode != http.StatusForbidden || len(room.keys) != 0 {
+		t.Fatalf("a stranger makes one: status %d", resp.StatusCode)
 	}
 	b.signIn("chat", "", "good")
-	resp := b.get("/login?q=reasoning+-lab:openai")
+	const text1 = "reasoning -lab:openai"
+	if text := body(t, b.get("/login?q=reasoning+-lab:openai")); !strings.Contains(text, `value="`+text1+`"`) || strings.Contains(text, "key=") {
+		t.Error("the form does not begin with what was asked for")
+	}
+	if text := body(t, b.get("/search?q=reasoning")); !strings.Contains(text, `href="/login?q=reasoning#feeds"`) {
+		t.Error("no way from a search to an address of its own")
+	}
+	token := b.token("/login")
+	make := func(q string) *http.Response { return b.do(http.MethodPost, "/feeds", "token", token, "q", q) }
+
+	// Only from our own page, and only what can be read.
+	b.site = "cross-site"
+	if resp := make("x"); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("made from elsewhere: status %d", resp.StatusCode)
+	}
+	b.site = "same-origin"
+	if resp := b.do(http.MethodPost, "/feeds", "token", "", "q", "x"); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("made without a token: status %d", resp.StatusCode)
+	}
+	resp := make("reasoning country:")
 	text := body(t, resp)
 	checkPage(t, resp, text)
+	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(text, "Column 11") || !strings.Contains(text, `value="reasoning country:"`) {
+		t.Errorf("status %d: %s", resp.StatusCode, text)
+	}
+	if resp := make(strings.Repeat("a", maxForm)); resp.StatusCode != http.StatusForbidden || len(room.keys) != 0 {
+		t.Errorf("a long form: status %d, %d made", resp.StatusCode, len(room.keys))
+	}
+	for _, q := range []string{"", text1} {
+		if resp := make(q); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/login#feeds" {
+			t.Fatalf("%q: status %d, to %q", q, resp.StatusCode, resp.Header.Get("Location"))
+		}
+	}
+	resp = b.get("/login")
+	text = body(t, resp)
+	checkPage(t, resp, text)
 	found := regexp.MustCompile(`https://research\.example(/feed\.(?:atom|json)\?[^<]*)<`).FindAllStringSubmatch(text, -1)
-	if len(found) != 2 || resp.Header.Get("Cache-Control") != "no-store" || !strings.Contains(text, "until 21 Feb 2027") {
+	if len(found) != 4 || resp.Header.Get("Cache-Control") != "no-store" || !strings.Contains(text, "good until 21 Feb 2027, not read yet") || !strings.Contains(text, "All works") {
 		t.Fatalf("%d addresses, cache %q: %s", len(found), resp.Header.Get("Cache-Control"), text)
 	}
 	session := b.jar["__Host-"+sessionCookie]
 	reader := newBrowser(t, h) // without the cookie
 	var key, first string
-	for _, f := range found {
+	for _, f := range found[:2] {
 		path := html.UnescapeString(f[1])
 		resp := reader.get(path)
 		text := body(t, resp)
@@ -367,6 +480,9 @@ func TestFeedKey(t *testing.T) {
 			t.Errorf("%s: %s", path, text)
 		}
 	}
+	if text := body(t, b.get("/login")); !strings.Contains(text, "last read 23 Nov 2026") {
+		t.Errorf("nobody has read: %s", text)
+	}
 	next := regexp.MustCompile(`"next_url": "https://research\.example([^"]*)"`).FindStringSubmatch(body(t, reader.get(first+"&limit=3")))
 	if next == nil {
 		t.Fatal("no next page")
@@ -380,12 +496,16 @@ func TestFeedKey(t *testing.T) {
 			t.Errorf("%s: status %d", p, resp.StatusCode)
 		}
 	}
-	forged, _ := sealed([]byte("another"), pass{"chat", "U1", at.AddDate(1, 0, 0).Unix()})
-	abroad, _ := sealed(h.site.seal.feed, pass{"elsewhere", "U1", at.AddDate(1, 0, 0).Unix()})
-	for name, k := range map[string]string{"none": "", "half": key[:len(key)/2], "changed": "e" + key, "forged": forged, "a session": session, "of another platform": abroad, "long": strings.Repeat("a", 5000), "no text": "%ff%00"} {
+	forged, _ := sealed([]byte("another"), room.keys[0].ID)
+	bare := string(room.keys[0].ID)
+	never, _ := sealed(h.site.seal.feed, "knever")
+	for name, k := range map[string]string{"none": "", "half": key[:len(key)/2], "changed": "e" + key, "forged": forged, "a bare id": bare, "a session": session, "long": strings.Repeat("a", 5000), "no text": "%ff%00"} {
 		if resp := reader.get("/feed.atom?key=" + k); resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: status %d", name, resp.StatusCode)
 		}
+	}
+	if resp := reader.get("/feed.atom?key=" + never); resp.StatusCode != http.StatusGone {
+		t.Errorf("one that is long forgotten: status %d", resp.StatusCode)
 	}
 	reader.jar["__Host-"+sessionCookie] = key
 	if resp := reader.get("/digests"); resp.StatusCode != http.StatusFound {
@@ -393,23 +513,105 @@ func TestFeedKey(t *testing.T) {
 	}
 	delete(reader.jar, "__Host-"+sessionCookie)
 
-	d.broken = errors.New("no disk")
-	if resp := reader.get(first); resp.StatusCode != http.StatusInternalServerError || !strings.Contains(log.String(), "no disk") || strings.Contains(log.String(), key) {
-		t.Errorf("status %d, and the log says %s", resp.StatusCode, log.String())
+	for _, broken := range []*error{&d.broken, &room.broken} {
+		*broken = errors.New("no disk")
+		log.Reset()
+		if resp := reader.get(first); resp.StatusCode != http.StatusInternalServerError || !strings.Contains(log.String(), "no disk") || strings.Contains(log.String(), key) {
+			t.Errorf("status %d, and the log says %s", resp.StatusCode, log.String())
+		}
+		*broken = nil
 	}
-	d.broken = nil
+
+	// Nobody revokes what is somebody else's; its owner revokes one alone.
+	bob := newBrowser(t, h)
+	bob.signIn("chat", "", "bob")
+	if text := body(t, bob.get("/login")); strings.Contains(text, "key=") {
+		t.Error("somebody else's addresses are shown")
+	}
+	id := string(room.keys[0].ID)
+	bob.do(http.MethodPost, "/feeds/revoke", "token", bob.token("/login"), "id", id)
+	if resp := b.do(http.MethodPost, "/feeds/revoke", "token", bob.token("/login"), "id", id); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("by the token of another session: status %d", resp.StatusCode)
+	}
+	if resp := reader.get(first); resp.StatusCode != http.StatusOK {
+		t.Fatalf("revoked by another: status %d", resp.StatusCode)
+	}
+	if resp := b.do(http.MethodPost, "/feeds/revoke", "token", token, "id", id); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("revoking: status %d", resp.StatusCode)
+	}
+	resp = reader.get(first)
+	if text := body(t, resp); resp.StatusCode != http.StatusGone || resp.Header.Get("Cache-Control") != "no-store" || !strings.Contains(text, "was revoked on 23 Nov 2026") || !strings.Contains(text, "https://research.example/login") {
+		t.Errorf("a revoked one: status %d, %s", resp.StatusCode, text)
+	}
+	other := html.UnescapeString(found[2][1])
+	if resp := reader.get(other); resp.StatusCode != http.StatusOK {
+		t.Errorf("the other one: status %d", resp.StatusCode)
+	}
+
+	// There is an end to how many one has, and to how long each holds.
+	for range digest.MostFeedKeys - 1 {
+		make("")
+	}
+	resp = make("")
+	if text := body(t, resp); resp.StatusCode != http.StatusConflict || !strings.Contains(text, "You have 20 of them already") {
+		t.Errorf("one too many: status %d: %s", resp.StatusCode, text)
+	}
 	for _, tt := range []struct {
 		after time.Duration
 		want  int
-	}{{feedLife, http.StatusOK}, {feedLife + 24*time.Hour, http.StatusUnauthorized}} {
+	}{{feedLife - time.Second, http.StatusOK}, {feedLife, http.StatusGone}} {
 		at = now.Add(tt.after)
-		if resp := reader.get(first); resp.StatusCode != tt.want {
+		if resp := reader.get(other); resp.StatusCode != tt.want {
 			t.Errorf("after %v: status %d, want %d", tt.after, resp.StatusCode, tt.want)
 		}
 	}
+	at = now
 
 	// Pages that are not behind a login know no keys, and repeat none.
-	if text := body(t, get(t, New(open(full(20))), first)); strings.Contains(text, key) {
+	if text := body(t, get(t, New(open(full(20))), other)); strings.Contains(text, room.keys[0].Query+"key=") || strings.Contains(text, "key=") {
 		t.Error("a public page repeats a key")
+	}
+	opt.Readers = nil
+	b = newBrowser(t, New(opt))
+	b.signIn("chat", "", "good")
+	if text := body(t, b.get("/login")); strings.Contains(text, "/feeds") || strings.Contains(text, "everywhere") {
+		t.Error("what is not kept is offered")
+	}
+	if resp := b.do(http.MethodPost, "/feeds", "token", b.token("/login")); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("what is not kept is made: status %d", resp.StatusCode)
+	}
+}
+
+// Signing out everywhere ends the sessions of other browsers, too, and those of nobody
+// else; a session that begins later holds.
+func TestSignOutEverywhere(t *testing.T) {
+	at := now
+	room := &cloakroom{}
+	opt := closed(&at, door{name: "chat", members: map[string]bot.Reader{"good": ana, "bob": {ID: "U2", Workspaces: []string{"T1"}}}})
+	opt.Readers = room
+	h := New(opt)
+	home, work, bob := newBrowser(t, h), newBrowser(t, h), newBrowser(t, h)
+	home.signIn("chat", "", "good")
+	work.signIn("chat", "", "good")
+	bob.signIn("chat", "", "bob")
+	at = at.Add(time.Minute)
+	reads := func(b *browser) bool { return b.get("/digests").StatusCode == http.StatusOK }
+	if resp := home.do(http.MethodPost, "/logout", "token", home.token("/login")); resp.StatusCode != http.StatusSeeOther || reads(home) || !reads(work) {
+		t.Fatal("signing out in one browser ends more, or nothing")
+	}
+	home.signIn("chat", "", "good")
+	at = at.Add(time.Minute)
+	if resp := home.do(http.MethodPost, "/logout", "token", home.token("/login"), "everywhere", "yes"); resp.StatusCode != http.StatusSeeOther || reads(home) || reads(work) || !reads(bob) {
+		t.Errorf("signing out everywhere: home %v, work %v, bob %v", reads(home), reads(work), reads(bob))
+	}
+	at = at.Add(time.Minute)
+	work.signIn("chat", "", "good")
+	if !reads(work) {
+		t.Error("signing in again does not help")
+	}
+	// What can't be asked is not taken for a yes.
+	room.broken = errors.New("no disk")
+	if resp := work.get("/digests"); resp.StatusCode != http.StatusInternalServerError {
+		t.Errorf("nobody knows whether the session holds: status %d", resp.StatusCode)
 	}
 }

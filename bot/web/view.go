@@ -44,6 +44,7 @@ type view struct {
 	Site       string
 	Navigation []link
 	OPML       bool
+	Private    bool // feed readers need private addresses
 }
 
 // A box is the form to search with.
@@ -84,6 +85,7 @@ func (s *site) page(name string, status int, v view) (reply, error) {
 		v.Navigation = slices.Insert(slices.Clone(navigation), 1, link{"Digests", "/digests"})
 	}
 	if s.Access == ByLogin {
+		v.Private = s.Readers != nil
 		v.Navigation = append(slices.Clip(v.Navigation), link{"Account", "/login"})
 	}
 	var b bytes.Buffer

@@ -15,9 +15,9 @@
 // The words are package bot's: a document that a channel is shown is the same
 // document here, block for block, in another idiom.
 //
-// Nothing can be changed through these pages: every request is a read, except that
-// who has signed in can sign out. Timeouts and TLS belong to the http.Server around
-// the handler.
+// Nothing that is read here can be changed through these pages: every request is a
+// read, except that who has signed in can sign out, and make and revoke private
+// addresses of feeds. Timeouts and TLS belong to the http.Server around the handler.
 package web
 
 import (
@@ -110,6 +110,9 @@ type Options struct {
 	// Logins are the ways to show who one is, for [ByLogin]. They want a BaseURL, which
 	// the platforms send people back to.
 	Logins []bot.Login
+	// Readers keeps what who has signed in holds; nil: no private addresses of feeds, and
+	// no signing out everywhere.
+	Readers Readers
 	// Secret is what sessions are signed with, of [ByLogin]: 32 bytes, the same for every
 	// process behind one address. Without one, sessions end with the process.
 	Secret []byte
@@ -252,6 +255,9 @@ func New(opt Options) *Pages {
 	if s.seal, err = newSeal(secret); err != nil {
 		panic(err) // of lengths that are constants
 	}
+	mux.HandleFunc("POST /logout", s.logout)
+	mux.HandleFunc("POST /feeds", s.makeFeed)
+	mux.HandleFunc("POST /feeds/revoke", s.revokeFeed)
 	mux.HandleFunc("/login/{name}", s.begin)
 	mux.HandleFunc("/login/{name}/back", s.back)
 	return &Pages{s.guard(s.enter(mux)), s}

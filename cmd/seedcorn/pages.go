@@ -47,7 +47,7 @@ func (a *app) pages(w *world, platforms places) *web.Pages {
 			return catalog.WriteOPML(out, "Seedcorn sources", sources)
 		},
 		BaseURL: w.cfg.WebURL, Access: access[w.cfg.Web], UserHeader: w.cfg.WebUserHeader, Proxies: w.cfg.proxies(),
-		Logins: platforms.logins(w), Secret: []byte(strings.TrimSpace(key)), Now: d.Now, Log: w.log,
+		Logins: platforms.logins(w), Readers: w.db, Secret: []byte(strings.TrimSpace(key)), Now: d.Now, Log: w.log,
 	})
 }
 

@@ -44,7 +44,7 @@ func (a *app) slack(w *world, router *bot.Router) (s *slack.Adapter, err error) 
 		Parse: router.Parse, Log: w.log,
 		AppToken: slack.Secret(w.cfg.SlackAppToken.reveal()), SigningSecret: slack.Secret(w.cfg.SlackSigningSecret.reveal()),
 		API: w.cfg.SlackURL, Unfurl: w.cfg.SlackUnfurl, Charts: w.cfg.SlackCharts,
-		Left: w.personLeft,
+		Left: func(ctx context.Context, workspace, person string) { w.personLeft(ctx, workspace, person, a.now()) },
 		Gone: func(ctx context.Context, workspace, why string, at time.Time) {
 			a.workspaceGone(ctx, w, s, workspace, why, at)
 		},

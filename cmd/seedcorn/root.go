@@ -68,7 +68,7 @@ func newRoot(in io.Reader, out, errs io.Writer) *cobra.Command {
 		{"read", []*cobra.Command{a.demoCommand(), a.digestCommand(), a.previewCommand(), a.searchCommand(), a.whyCommand(), a.balanceCommand()}},
 		{"gather", []*cobra.Command{a.sourcesCommand(), a.pullCommand(), a.lookupCommand()}},
 		{"tags", []*cobra.Command{a.tagCommand(), a.labsCommand(), a.licensesCommand(), a.rulesCommand(), a.correctCommand(), a.correctionsCommand(), a.retagCommand(), a.splitCommand()}},
-		{"run", []*cobra.Command{a.serveCommand(), a.subscriptionsCommand(), a.topicsCommand(), a.deliveriesCommand(), a.jobsCommand(), a.workspacesCommand(), a.manifestCommand(), a.doctorCommand(), a.healthCommand(), a.backupCommand(), a.moveCommand(), a.retentionCommand()}},
+		{"run", []*cobra.Command{a.serveCommand(), a.subscriptionsCommand(), a.topicsCommand(), a.deliveriesCommand(), a.jobsCommand(), a.workspacesCommand(), a.readersCommand(), a.manifestCommand(), a.doctorCommand(), a.healthCommand(), a.backupCommand(), a.moveCommand(), a.retentionCommand()}},
 	} {
 		for _, c := range g.commands {
 			c.GroupID = g.id

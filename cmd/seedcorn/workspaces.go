@@ -93,9 +93,12 @@ func (a *app) workspaceGone(ctx context.Context, w *world, s *slack.Adapter, wor
 	}
 }
 
-// personLeft lets go of somebody whose account was deactivated.
-func (w *world) personLeft(ctx context.Context, workspace, person string) {
+// personLeft lets go of somebody whose account was deactivated: nothing of theirs is
+// posted further, and nothing that they hold opens our pages.
+func (w *world) personLeft(ctx context.Context, workspace, person string, now time.Time) {
 	kept, paused, err := w.db.PersonLeft(ctx, slack.Name, workspace, person)
+	_, shut := w.db.ShutOut(ctx, slack.Name, person, now)
+	err = errors.Join(err, shut)
 	switch {
 	case err != nil:
 		w.log.Error("letting a person go", "platform", slack.Name, "workspace", workspace, "person", person, "error", err)
