@@ -72,57 +72,80 @@ type BalanceRow struct {
 	ByClass [feeds.OpenSource + 1]float64 `json:"by_class"`
 }
 
-func (r *BalanceRow) add(o feeds.Openness, n float64) {
-	r.Total += n
-	r.ByClass[o] += n
-	if o.Open() {
-		r.Open += n
+// A part is how much of works counts: of each of them, one [whole]. Parts are whole
+// numbers, so that sums depend on no order, and as many works at once are as many one
+// by one.
+type part int64
+
+// whole is a work. It can be shared equally among up to 28 labs (it is the least
+// common multiple of 1 to 28), and a hundred million are still a part.
+const whole part = 80_313_433_200
+
+// works is the part in works, and thirds of them.
+func (p part) works() float64 { return float64(p) / float64(whole) }
+
+// A tally is works by class of openness.
+type tally [feeds.OpenSource + 1]part
+
+func (t *tally) join(x *tally) {
+	for i, n := range x {
+		t[i] += n
 	}
 }
 
-func (r *BalanceRow) join(x BalanceRow) {
-	r.Total += x.Total
-	r.Open += x.Open
-	for i, n := range x.ByClass {
-		r.ByClass[i] += n
+func (t *tally) row(c feeds.Country) BalanceRow {
+	r := BalanceRow{Country: c, Total: t.of(MeasureAll).works(), Open: t.of(MeasureOpen).works()}
+	for i, n := range t {
+		r.ByClass[i] = n.works()
 	}
+	return r
+}
+
+// of sums up what a ratio compares.
+func (t *tally) of(m Measure) (sum part) {
+	for i, n := range t {
+		if m == MeasureAll || feeds.Openness(i).Open() {
+			sum += n
+		}
+	}
+	return sum
 }
 
 // A ledger is a balance in the making.
 type ledger struct {
 	Balance
-	rows map[feeds.Country]*BalanceRow
+	rows map[feeds.Country]*tally
 }
 
 func newLedger(how Counting) *ledger {
-	return &ledger{Balance: Balance{Counting: how}, rows: map[feeds.Country]*BalanceRow{}}
+	return &ledger{Balance: Balance{Counting: how}, rows: map[feeds.Country]*tally{}}
 }
 
-func (l *ledger) row(c feeds.Country) *BalanceRow {
+func (l *ledger) row(c feeds.Country) *tally {
 	r := l.rows[c]
 	if r == nil {
-		r = &BalanceRow{Country: c}
+		r = new(tally)
 		l.rows[c] = r
 	}
 	return r
 }
 
-// add counts one work. Its shares are of [Counting.shares].
-func (l *ledger) add(w *Work, shares []share) {
-	l.Works++
+// add counts n works that are alike. Their shares are of [Counting.shares].
+func (l *ledger) add(w *Work, shares []share, n int) {
+	l.Works += n
 	switch {
 	case disputed(w):
-		l.Disputed++
+		l.Disputed += n
 	case len(shares) > 0:
-		l.Known++
+		l.Known += n
 		for _, s := range shares {
-			l.row(s.country).add(w.Openness, s.part)
+			l.row(s.country)[w.Openness] += s.part * part(n)
 		}
 	case l.Rule == RuleSole && len(l.with(RuleAny).shares(w.Labs, nil)) > 0 || l.Companies && len(w.Countries) > 0:
-		l.Works-- // of several countries, or of no company: not part of this count
+		l.Works -= n // of several countries, or of no company: not part of this count
 	default:
-		l.Unknown++
-		l.row(feeds.Nowhere).add(w.Openness, 1)
+		l.Unknown += n
+		l.row(feeds.Nowhere)[w.Openness] += whole * part(n)
 	}
 }
 
@@ -133,7 +156,7 @@ func (l *ledger) join(x *ledger) {
 	l.Unknown += x.Unknown
 	l.Disputed += x.Disputed
 	for c, r := range x.rows {
-		l.row(c).join(*r)
+		l.row(c).join(r)
 	}
 }
 
@@ -141,8 +164,8 @@ func (l *ledger) join(x *ledger) {
 func (l *ledger) balance() Balance {
 	b := l.Balance
 	b.Rows = nil
-	for _, r := range l.rows {
-		b.Rows = append(b.Rows, *r)
+	for c, r := range l.rows {
+		b.Rows = append(b.Rows, r.row(c))
 	}
 	slices.SortFunc(b.Rows, func(x, y BalanceRow) int {
 		return cmp.Or(aside(x.Country)-aside(y.Country), cmp.Compare(y.Total, x.Total), strings.Compare(string(x.Country), string(y.Country)))
@@ -160,7 +183,7 @@ func disputed(w *Work) bool {
 func Count(works []Work, how Counting) Balance {
 	l := newLedger(how)
 	for i := range works {
-		l.add(&works[i], how.shares(works[i].Labs, nil))
+		l.add(&works[i], how.shares(works[i].Labs, nil), 1)
 	}
 	b := l.balance()
 	var most []BalanceRow
@@ -187,7 +210,7 @@ func aside(c feeds.Country) int {
 
 type share struct {
 	country feeds.Country
-	part    float64
+	part    part
 }
 
 func (how Counting) with(r Rule) Counting { how.Rule = r; return how }
@@ -209,14 +232,14 @@ func (how Counting) role(labs []feeds.Attribution) feeds.Role {
 }
 
 // shares divides one work among countries, those of a group counted as one where
-// merge says so. The sum is 1 except under RuleAny.
+// merge says so. The sum is one [whole] except under RuleAny.
 func (how Counting) shares(labs []feeds.Attribution, merge func(feeds.Country) feeds.Country) []share {
 	role := feeds.Role("")
 	if how.Rule == RuleLead {
 		role = how.role(labs)
 	}
 	var out []share
-	n := 0.0
+	n := part(0)
 	for k := range labs {
 		a := &labs[k]
 		if !how.takesPart(a) || role != "" && a.Role != role {
@@ -235,12 +258,12 @@ func (how Counting) shares(labs []feeds.Attribution, merge func(feeds.Country) f
 		n++
 	}
 	for i := range out {
-		out[i].part /= n
+		out[i].part = out[i].part * whole / n
 	}
 	switch {
 	case how.Rule == RuleAny:
 		for i := range out {
-			out[i].part = 1
+			out[i].part = whole
 		}
 	case how.Rule == RuleSole && len(out) != 1:
 		return nil

@@ -71,13 +71,6 @@ func (m Measure) Words() string {
 	return "open works"
 }
 
-func (m Measure) of(r *BalanceRow) float64 {
-	if m == MeasureAll {
-		return r.Total
-	}
-	return r.Open
-}
-
 // A Group is one side of a ratio: a country, or several that are counted as one
 // under a name that is printed.
 type Group struct {
@@ -231,30 +224,39 @@ type Point struct {
 	Ratio   Ratio   `json:"ratio"`
 }
 
-// A Counter answers a question about works that it is handed one by one, in any
-// order.
+// A Counter answers a question about works that it is handed one by one, or many that
+// are alike at once, in any order: the answer is the same to the last bit.
 type Counter struct {
 	q     Question
 	weeks map[int]*weekly
 	labs  map[string]*cluster
+	lone  map[loner]int // works that stand for themselves
 }
 
 type weekly struct {
 	ledger      *ledger
-	over, under BalanceRow
+	over, under tally
 }
 
 // A cluster is the works of one lab on both sides, by week.
 type cluster struct {
 	name  string
 	own   int // its own side: 0 over, 1 under, -1 neither
-	sides map[int]*[2]float64
+	like  int // how many clusters there are like it, itself among them
+	sides map[int]*[2]part
+}
+
+// A loner is a work of a lab that can't be found again: a cluster of one work. Those
+// that are alike are counted together.
+type loner struct {
+	week, own int
+	sides     [2]part
 }
 
 // NewCounter returns a counter for a question that is complete.
 func NewCounter(q Question) *Counter {
 	q.Of = cmp.Or(q.Of, MeasureOpen)
-	return &Counter{q: q, weeks: map[int]*weekly{}, labs: map[string]*cluster{}}
+	return &Counter{q: q, weeks: map[int]*weekly{}, labs: map[string]*cluster{}, lone: map[loner]int{}}
 }
 
 // monday is the Monday that weeks are counted from.
@@ -262,8 +264,9 @@ var monday = time.Date(1970, 1, 5, 0, 0, 0, 0, time.UTC)
 
 const weekLong = 7 * 24 * time.Hour
 
-// weekNumber numbers the weeks, which begin on Mondays at 00:00 UTC (ISO 8601).
-func weekNumber(t time.Time) int {
+// WeekNumber numbers the weeks in which works are counted. They begin on Mondays at
+// 00:00 UTC (ISO 8601).
+func WeekNumber(t time.Time) int {
 	d := t.Sub(monday)
 	n := int(d / weekLong)
 	if d%weekLong < 0 {
@@ -272,7 +275,8 @@ func weekNumber(t time.Time) int {
 	return n
 }
 
-func weekAt(n int) time.Time { return monday.Add(time.Duration(n) * weekLong) }
+// WeekBegins is the first moment of a week.
+func WeekBegins(n int) time.Time { return monday.Add(time.Duration(n) * weekLong) }
 
 // sides are the names under which the countries of a group are counted as one.
 const over, under = feeds.Country("+"), feeds.Country("-")
@@ -288,112 +292,133 @@ func (c *Counter) side(x feeds.Country) feeds.Country {
 }
 
 // Add counts a work, if it became public in the question's period.
-func (c *Counter) Add(w *Work) {
+func (c *Counter) Add(w *Work) { c.AddAlike(w, 1) }
+
+// AddAlike counts n works that became public in one week (see [WeekNumber]) and are
+// alike in their Labs, Countries and Openness. w.First is the date of any of them.
+func (c *Counter) AddAlike(w *Work, n int) {
 	if p := c.q.Period; w.First.Before(p.From) || !p.To.IsZero() && !w.First.Before(p.To) {
 		return
 	}
-	n := 0
+	week := 0
 	if c.q.Step != StepNone {
-		n = weekNumber(w.First)
+		week = WeekNumber(w.First)
 	}
-	k := c.weeks[n]
+	k := c.weeks[week]
 	if k == nil {
 		k = &weekly{ledger: newLedger(c.q.Counting)}
-		c.weeks[n] = k
+		c.weeks[week] = k
 	}
-	k.ledger.add(w, c.q.shares(w.Labs, nil))
+	k.ledger.add(w, c.q.shares(w.Labs, nil), n)
 	if disputed(w) {
 		return
 	}
-	var sides [2]float64
+	var sides [2]part
 	for _, s := range c.q.shares(w.Labs, c.side) {
 		switch s.country {
 		case over:
-			k.over.add(w.Openness, s.part)
+			k.over[w.Openness] += s.part * part(n)
 			sides[0] = s.part
 		case under:
-			k.under.add(w.Openness, s.part)
+			k.under[w.Openness] += s.part * part(n)
 			sides[1] = s.part
 		}
 	}
-	if sides == [2]float64{} || c.q.Of == MeasureOpen && !w.Openness.Open() {
+	if sides == [2]part{} || c.q.Of == MeasureOpen && !w.Openness.Open() {
 		return
 	}
 	name, country := c.q.whose(w)
-	l := c.labs[name]
-	if l == nil {
-		l = &cluster{name: name, own: -1, sides: map[int]*[2]float64{}}
-		c.labs[name] = l
-	}
+	own := -1
 	switch c.side(country) {
 	case over:
-		l.own = max(l.own, 0)
-	case under: // where a lab that moved is counted, whatever the order
-		l.own = 1
+		own = 0
+	case under:
+		own = 1
 	}
-	at := l.sides[n]
+	if name == "" {
+		c.lone[loner{week, own, sides}] += n
+		return
+	}
+	l := c.labs[name]
+	if l == nil {
+		l = &cluster{name: name, own: -1, like: 1, sides: map[int]*[2]part{}}
+		c.labs[name] = l
+	}
+	l.own = max(l.own, own) // where a lab that moved is counted, whatever the order
+	at := l.sides[week]
 	if at == nil {
-		at = new([2]float64)
-		l.sides[n] = at
+		at = new([2]part)
+		l.sides[week] = at
 	}
-	at[0] += sides[0]
-	at[1] += sides[1]
+	at[0] += sides[0] * part(n)
+	at[1] += sides[1] * part(n)
 }
 
 // whose is the one lab whose work it is, for the interval, and its country: the
 // first author's, else the publisher's, else the first in the alphabet. A lab that
-// the registry has not can't be found again in another work, so that its work stands
-// for itself.
+// the registry has not comes after all others. It can't be found again in another
+// work: its name is "".
 func (how Counting) whose(w *Work) (name string, c feeds.Country) {
 	role := how.role(w.Labs)
+	found := false
 	for i := range w.Labs {
 		a := &w.Labs[i]
 		if !how.takesPart(a) || role != "" && a.Role != role {
 			continue
 		}
-		id := cmp.Or(string(a.Lab), "~"+string(w.ID)) // after every id
-		if name == "" || id < name {
-			name, c = id, how.country(*a)
+		if id := string(a.Lab); !found || id != "" && (name == "" || id < name) {
+			name, c, found = id, how.country(*a), true
 		}
 	}
 	return name, c
+}
+
+// clusters are what is drawn for the interval, in an order that depends on nothing but
+// what was counted, and not on the step: labs by name, then the works that stand for
+// themselves.
+func (c *Counter) clusters() []*cluster {
+	out := make([]*cluster, 0, len(c.labs)+len(c.lone))
+	for _, name := range slices.Sorted(maps.Keys(c.labs)) {
+		out = append(out, c.labs[name])
+	}
+	for _, l := range slices.SortedFunc(maps.Keys(c.lone), func(a, b loner) int {
+		return cmp.Or(cmp.Compare(a.own, b.own), cmp.Compare(a.sides[0], b.sides[0]), cmp.Compare(a.sides[1], b.sides[1]), cmp.Compare(a.week, b.week))
+	}) {
+		out = append(out, &cluster{own: l.own, like: c.lone[l], sides: map[int]*[2]part{l.week: &l.sides}})
+	}
+	return out
 }
 
 // Series is what was counted so far.
 func (c *Counter) Series() Series {
 	out := Series{Question: c.q, Resamples: Resamples}
 	total := &weekly{ledger: newLedger(c.q.Counting)}
-	// In order, since sums of thirds depend on it.
 	weeks := slices.Sorted(maps.Keys(c.weeks))
 	for _, n := range weeks {
 		k := c.weeks[n]
 		total.ledger.join(k.ledger)
-		total.over.join(k.over)
-		total.under.join(k.under)
+		total.over.join(&k.over)
+		total.under.join(&k.under)
 	}
 	out.Total = total.ledger.balance()
-	out.OverRow, out.UnderRow = Side{c.q.Over.Name, total.over}, Side{c.q.Under.Name, total.under}
-	labs := make([]*cluster, 0, len(c.labs))
-	for _, l := range c.labs {
-		labs = append(labs, l)
+	out.OverRow, out.UnderRow = c.sideOf(c.q.Over, &total.over), c.sideOf(c.q.Under, &total.under)
+	clusters := c.clusters()
+	var all []int // the weeks of the series, also those without a work
+	if c.q.Step != StepNone && len(weeks) > 0 {
+		first, last := weeks[0], weeks[len(weeks)-1]
+		if to := c.q.Period.To; !to.IsZero() {
+			last = max(last, WeekNumber(to.Add(-1)))
+		}
+		for n := first; n <= last; n++ {
+			all = append(all, n)
+		}
 	}
-	slices.SortFunc(labs, func(a, b *cluster) int { return strings.Compare(a.name, b.name) })
-	if c.q.Step == StepNone || len(weeks) == 0 {
-		out.Ratio = c.ratio(out.Total, total, c.resample(labs, []int{0})[0], counted(labs, func(int) bool { return true }))
-		return out
-	}
-	first, last := weeks[0], weeks[len(weeks)-1]
-	if to := c.q.Period.To; !to.IsZero() {
-		last = max(last, weekNumber(to.Add(-1)))
-	}
-	var all []int
-	for n := first; n <= last; n++ {
-		all = append(all, n)
-	}
-	draws := c.resample(labs, all)
+	draws, whole := c.resample(clusters, all)
+	labs, together := c.counted(clusters, all)
+	out.Ratio = c.ratio(out.Total, total, whole, together)
 	running := &weekly{ledger: newLedger(c.q.Counting)}
 	for i, n := range all {
-		p := Point{Period: Period{weekAt(n), weekAt(n + 1)}}
+		p := Point{Period: Period{WeekBegins(n), WeekBegins(n + 1)}}
 		if p.From.Before(c.q.Period.From) {
 			p.From, p.Part = c.q.Period.From, true
 		}
@@ -406,46 +431,68 @@ func (c *Counter) Series() Series {
 			// Where everything is counted and there was nothing, nobody looked.
 			p.Silent = c.q.Selection == SelectAll && c.q.Query == ""
 		}
-		which := func(m int) bool { return m == n }
 		if c.q.Step == StepCumulative {
 			running.ledger.join(k.ledger)
-			running.over.join(k.over)
-			running.under.join(k.under)
+			running.over.join(&k.over)
+			running.under.join(&k.under)
 			k = running
-			which = func(m int) bool { return m <= n }
 		}
 		p.Balance = k.ledger.balance()
-		p.Over, p.Under = Side{c.q.Over.Name, k.over}, Side{c.q.Under.Name, k.under}
-		p.Ratio = c.ratio(p.Balance, k, draws[i], counted(labs, which))
+		p.Over, p.Under = c.sideOf(c.q.Over, &k.over), c.sideOf(c.q.Under, &k.under)
+		p.Ratio = c.ratio(p.Balance, k, draws[i], labs[i])
 		out.Points = append(out.Points, p)
 	}
-	whole := c.resample(labs, nil)
-	out.Ratio = c.ratio(out.Total, total, whole[0], counted(labs, func(int) bool { return true }))
 	return out
 }
 
-// counted is how many labs of each side have works there, in some weeks.
-func counted(labs []*cluster, which func(week int) bool) (n [2]int) {
-	for _, l := range labs {
+func (c *Counter) sideOf(g Group, t *tally) Side { return Side{g.Name, t.row("")} }
+
+// counted is how many labs of each side have works there: in each week, or up to it
+// under [StepCumulative], and in the whole period.
+func (c *Counter) counted(clusters []*cluster, weeks []int) (by [][2]int, together [2]int) {
+	by = make([][2]int, len(weeks))
+	for _, l := range clusters {
 		if l.own < 0 {
 			continue
 		}
+		first := len(by)
+		any := false
 		for week, at := range l.sides {
-			if which(week) && at[l.own] > 0 {
-				n[l.own]++
+			if at[l.own] == 0 {
+				continue
+			}
+			any = true
+			if len(weeks) == 0 {
 				break
 			}
+			if c.q.Step == StepCumulative {
+				first = min(first, week-weeks[0])
+			} else {
+				by[week-weeks[0]][l.own] += l.like
+			}
+		}
+		if any {
+			together[l.own] += l.like
+		}
+		if first < len(by) {
+			by[first][l.own] += l.like
 		}
 	}
-	return n
+	if c.q.Step == StepCumulative {
+		for i := 1; i < len(by); i++ {
+			by[i][0] += by[i-1][0]
+			by[i][1] += by[i-1][1]
+		}
+	}
+	return by, together
 }
 
 func (c *Counter) ratio(b Balance, k *weekly, draws []float64, labs [2]int) Ratio {
-	r := Ratio{Of: c.q.Of, Over: c.q.Over, Under: c.q.Under, NOver: c.q.Of.of(&k.over), NUnder: c.q.Of.of(&k.under), LabsOver: labs[0], LabsUnder: labs[1]}
+	r := Ratio{Of: c.q.Of, Over: c.q.Over, Under: c.q.Under, NOver: k.over.of(c.q.Of).works(), NUnder: k.under.of(c.q.Of).works(), LabsOver: labs[0], LabsUnder: labs[1]}
 	if n := b.Known + b.Unknown; n > 0 {
 		r.Unknown = float64(b.Unknown) / float64(n)
 	}
-	// Sums of thirds may miss a whole number by a hair.
+	// Works of more labs than a whole can be shared among may miss it by a hair.
 	const hair = 1e-9
 	switch {
 	case b.Known+b.Unknown == 0:
@@ -495,59 +542,78 @@ func (d *dice) below(n int) int {
 	return int(hi)
 }
 
-// resample draws the labs again and again, and returns for each week the sorted
-// ratios. Under [StepCumulative] a week has all before it. Without weeks there is one
-// result, for everything. All weeks see the same draws, so that a curve's interval
-// moves as a curve does, and its last point is the whole period's.
-func (c *Counter) resample(labs []*cluster, weeks []int) [][]float64 {
+// resample draws the clusters again and again, and returns for each week the sorted
+// ratios, and those of the whole period. Under [StepCumulative] a week has all before
+// it. All weeks see the same draws, so that a curve's interval moves as a curve does,
+// and its last point is the whole period's.
+func (c *Counter) resample(clusters []*cluster, weeks []int) (by [][]float64, together []float64) {
 	type entry struct {
-		lab   int
-		sides [2]float64
+		cluster int
+		sides   [2]part
 	}
-	at := max(1, len(weeks))
-	entries := make([][]entry, at)
-	for i, l := range labs {
-		for _, n := range slices.Sorted(maps.Keys(l.sides)) {
+	entries := make([][]entry, max(1, len(weeks)))
+	n := 0
+	for i, l := range clusters {
+		n += l.like
+		for week, at := range l.sides {
 			k := 0
 			if len(weeks) > 0 {
-				k = n - weeks[0]
+				k = week - weeks[0]
 			}
-			entries[k] = append(entries[k], entry{i, *l.sides[n]})
+			entries[k] = append(entries[k], entry{i, *at})
 		}
 	}
-	out := make([][]float64, at)
-	for k := range out {
-		out[k] = make([]float64, Resamples)
+	by = make([][]float64, len(weeks))
+	for k := range by {
+		by[k] = make([]float64, Resamples)
 	}
-	if len(labs) == 0 {
-		return out
+	together = make([]float64, Resamples)
+	if n == 0 {
+		return by, together
+	}
+	which := make([]int32, 0, n)
+	for i, l := range clusters {
+		which = append(which, slices.Repeat([]int32{int32(i)}, l.like)...)
 	}
 	d := dice(seed)
-	weights := make([]float64, len(labs))
+	weights := make([]part, len(clusters))
 	for r := range Resamples {
 		clear(weights)
-		for range labs {
-			weights[d.below(len(labs))]++
+		for range n {
+			weights[which[d.below(n)]]++
 		}
-		var sum [2]float64
+		var sum [2]part
 		for k, es := range entries {
-			if c.q.Step != StepCumulative {
-				sum = [2]float64{}
-			}
+			var week [2]part
 			for _, e := range es {
-				sum[0] += weights[e.lab] * e.sides[0]
-				sum[1] += weights[e.lab] * e.sides[1]
+				week[0] += weights[e.cluster] * e.sides[0]
+				week[1] += weights[e.cluster] * e.sides[1]
 			}
+			sum[0] += week[0]
+			sum[1] += week[1]
 			switch {
-			case sum[1] > 0:
-				out[k][r] = sum[0] / sum[1]
-			case sum[0] > 0:
-				out[k][r] = maxRatio * 2
+			case len(by) == 0:
+			case c.q.Step == StepCumulative:
+				by[k][r] = ratioOf(sum)
+			default:
+				by[k][r] = ratioOf(week)
 			}
 		}
+		together[r] = ratioOf(sum)
 	}
-	for k := range out {
-		slices.Sort(out[k])
+	for k := range by {
+		slices.Sort(by[k])
 	}
-	return out
+	slices.Sort(together)
+	return by, together
+}
+
+func ratioOf(sides [2]part) float64 {
+	switch {
+	case sides[1] > 0:
+		return float64(sides[0]) / float64(sides[1])
+	case sides[0] > 0:
+		return maxRatio * 2
+	}
+	return 0
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -86,34 +87,37 @@ func (d desk) Series(ctx context.Context, q digest.Question, team digest.Destina
 // useful; without a platform, everyone here does.
 func (w *world) series(ctx context.Context, ask digest.Question, team digest.Destination, now time.Time) (digest.Series, error) {
 	const doing = "counting: %w"
-	among := func(digest.WorkID) bool { return true }
+	var among map[digest.WorkID]bool
+	var err error
 	switch ask.Selection {
 	case digest.SelectPicked:
-		picked, err := w.db.Picked(ctx)
-		if err != nil {
-			return digest.Series{}, fmt.Errorf(doing, err)
-		}
-		among = func(id digest.WorkID) bool { return picked[id] }
+		among, err = w.db.Picked(ctx)
 	case digest.SelectUseful:
-		useful, err := w.db.Useful(ctx, team)
-		if err != nil {
-			return digest.Series{}, fmt.Errorf(doing, err)
-		}
-		among = func(id digest.WorkID) bool { return useful[id] }
+		among, err = w.db.Useful(ctx, team)
+	}
+	if err != nil {
+		return digest.Series{}, fmt.Errorf(doing, err)
 	}
 	c := digest.NewCounter(ask)
-	add := func(x *digest.Work) {
-		if among(x.ID) {
-			c.Add(x)
+	switch {
+	case ask.Query != "":
+		var q query.Query
+		if q, err = w.parse(ctx, ask.Query, now); err != nil {
+			return digest.Series{}, err
 		}
+		err = w.db.TallyFound(ctx, ask.Period, q, func(x digest.Work) bool {
+			if among == nil || among[x.ID] {
+				c.Add(&x)
+			}
+			return true
+		})
+	case among != nil:
+		err = w.db.TallyOf(ctx, slices.Collect(maps.Keys(among)), func(x digest.Work) bool { c.Add(&x); return true })
+	default:
+		err = w.db.Count(ctx, ask.Period, func(x digest.Work, n int) bool { c.AddAlike(&x, n); return true })
 	}
-	if ask.Query == "" {
-		err := w.db.Tally(ctx, ask.Period, func(x digest.Work) bool { add(&x); return true })
-		if err != nil {
-			return digest.Series{}, fmt.Errorf(doing, err)
-		}
-	} else if err := w.each(ctx, ask, now, add); err != nil {
-		return digest.Series{}, err
+	if err != nil {
+		return digest.Series{}, fmt.Errorf(doing, err)
 	}
 	health, err := w.sourceHealth(ctx)
 	if err != nil {
@@ -123,29 +127,6 @@ func (w *world) series(ctx context.Context, ask digest.Question, team digest.Des
 	s.Total.Registry = w.reg.Version()
 	s.Sources, s.Coverage = bot.Coverage(health)
 	return s, nil
-}
-
-// each hands out the works of a question's query and period, newest first.
-func (w *world) each(ctx context.Context, ask digest.Question, now time.Time, yield func(*digest.Work)) error {
-	q, err := w.parse(ctx, ask.Query, now)
-	if err != nil {
-		return err
-	}
-	for after := ""; ; {
-		found, err := w.db.Search(ctx, q, store.Page{Limit: 1000, After: after})
-		if err != nil {
-			return fmt.Errorf("counting: %w", err)
-		}
-		for i := range found.Works {
-			if found.Works[i].First.Before(ask.Period.From) {
-				return nil
-			}
-			yield(&found.Works[i])
-		}
-		if after = found.More; after == "" {
-			return nil
-		}
-	}
 }
 
 func (d desk) Health(ctx context.Context) ([]digest.SourceHealth, error) { return d.sourceHealth(ctx) }

@@ -57,13 +57,16 @@ type draft struct {
 	terms  string      // of a work begun just now, made ahead; "" if not
 	body   string      // likewise
 	tally  string      // likewise
+	traits string      // likewise
 }
 
 // A storedWork is a work as the database has it.
 type storedWork struct {
 	searchID int64
 	keys     map[string]bool
-	terms    func() string // of the work as it was; asked for only if it is written
+	// Of the work as it was; asked for only if it is written.
+	terms  func() string
+	traits func() (string, error)
 }
 
 func newDesk(ctx context.Context, t *tx) (*desk, error) {
@@ -185,6 +188,7 @@ func (d *desk) fetchWorks(ctx context.Context, ids []digest.WorkID) error {
 			s.keys[keyName(k)] = k.Claim
 		}
 		s.terms = func() string { return termsOf(w) }
+		s.traits = func() (string, error) { return traitsOf(w) }
 		d.works[id] = &draft{id: id, work: w, events: w.Events, stored: s}
 		return nil
 	})
@@ -270,7 +274,7 @@ func (w *draft) fold() {
 	}
 	w.work = digest.Fold(entries, w.corrections, w.events)
 	w.work.ID = w.id
-	w.dirty, w.terms, w.body, w.tally = true, "", "", ""
+	w.dirty, w.terms, w.body, w.tally, w.traits = true, "", "", "", ""
 }
 
 // happened adds to the work's history.
@@ -362,7 +366,7 @@ func (d *desk) arrive(ctx context.Context, p *prepared) error {
 		}
 		w.slots = []*slot{s}
 		s.work = w
-		w.work, w.terms, w.body, w.tally = p.work, p.terms, p.body, p.tally
+		w.work, w.terms, w.body, w.tally, w.traits = p.work, p.terms, p.body, p.tally, p.traits
 		w.work.ID, w.dirty = w.id, true
 		if w.id != p.work.ID {
 			w.body, w.tally = "", "" // made ahead under another name

@@ -66,8 +66,10 @@ type sqlite struct{}
 
 func (sqlite) name() string           { return "sqlite" }
 func (sqlite) dialect() goose.Dialect { return goose.DialectSQLite3 }
-func (sqlite) notMine() []string      { return []string{"00002_index_postgres.sql"} }
-func (sqlite) prepares() bool         { return true }
+func (sqlite) notMine() []string {
+	return []string{"00002_index_postgres.sql", "00015_weeks_postgres.sql"}
+}
+func (sqlite) prepares() bool { return true }
 
 // gathers: FTS5 merges the lists of all terms with a prefix in memory, at a million
 // works for up to seconds, unless it keeps an index of prefixes, which would double
@@ -163,8 +165,10 @@ type postgres struct{}
 
 func (postgres) name() string           { return "postgres" }
 func (postgres) dialect() goose.Dialect { return goose.DialectPostgres }
-func (postgres) notMine() []string      { return []string{"00002_index_sqlite.sql"} }
-func (postgres) prepares() bool         { return false }
+func (postgres) notMine() []string {
+	return []string{"00002_index_sqlite.sql", "00015_weeks_sqlite.sql"}
+}
+func (postgres) prepares() bool { return false }
 
 // gathers: the newest works are asked one by one first in any case (see window).
 func (postgres) gathers() bool { return false }

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -225,6 +226,51 @@ func audit(t testing.TB, db *DB) {
 				t.Errorf("work %s: key %s is not indexed as it should be: %v", w.ID, keyName(k), err)
 			}
 		}
+	}
+	auditWeeks(t, db, works)
+}
+
+// auditWeeks checks that weeks which count as counted have just their works, and that
+// every work has a week.
+func auditWeeks(t testing.TB, db *DB, works []digest.Work) {
+	t.Helper()
+	want, got := map[string]int{}, map[string]int{}
+	for _, w := range works {
+		text, err := traitsOf(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[fmt.Sprint(digest.WeekNumber(w.First), " ", text)]++
+	}
+	known := map[int64]bool{}
+	err := each(t.Context(), db, "SELECT week, counted FROM weeks", nil, func(r *sql.Rows) error {
+		var week int64
+		var counted bool
+		err := r.Scan(&week, &counted)
+		known[week] = counted
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range want {
+		var week int64
+		fmt.Sscan(name, &week)
+		if counted, ok := known[week]; !ok {
+			t.Errorf("week %d has works, and nobody knows", week)
+		} else if !counted {
+			delete(want, name)
+		}
+	}
+	err = each(t.Context(), db, "SELECT y.week, a.body, y.works FROM weekly y JOIN weeks k ON k.week = y.week LEFT JOIN alike a ON a.id = y.alike WHERE k.counted = 1", nil, func(r *sql.Rows) error {
+		var week, n int
+		var text string
+		err := r.Scan(&week, &text, &n)
+		got[fmt.Sprint(week, " ", text)] = n
+		return err
+	})
+	if d := gocmp.Diff(want, got); err != nil || d != "" {
+		t.Errorf("weeks are not counted as they are (%v) (-works +counted):\n%s", err, d)
 	}
 }
 

@@ -30,10 +30,11 @@ type prepared struct {
 	keys  []namedKey
 
 	// If it turns out to begin a work, which most do:
-	work  digest.Work
-	terms string
-	body  string
-	tally string
+	work   digest.Work
+	terms  string
+	body   string
+	tally  string
+	traits string
 }
 
 // Ingest stores what visits brought, all of it or nothing: items, the works they
@@ -169,9 +170,13 @@ func (p *prepared) guess() (err error) {
 	p.work = digest.Fold([]digest.Entry{*p.entry}, nil, nil)
 	p.work.ID = digest.NewWorkID(p.entry.Item)
 	p.terms = termsOf(p.work)
-	if p.body, err = encode(p.work); err == nil {
-		p.tally, err = encode(thin(p.work))
+	if p.body, err = encode(p.work); err != nil {
+		return err
 	}
+	if p.tally, err = encode(thin(p.work)); err != nil {
+		return err
+	}
+	p.traits, err = traitsOf(p.work)
 	return err
 }
 

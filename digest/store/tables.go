@@ -19,7 +19,7 @@ type table struct {
 }
 
 // rebuilt are the tables that are made anew from others: in them the engines differ.
-var rebuilt = map[string]bool{"search": true}
+var rebuilt = map[string]bool{"search": true, "alike": true, "weekly": true, "weeks": true}
 
 // foreign reports whether a table belongs to one of our libraries: the record of
 // migrations, and the engine of the jobs, which begins again from our own tables.

@@ -5,10 +5,13 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"seedcorn/digest"
+	"seedcorn/digest/query"
 	"seedcorn/feeds"
 )
 
@@ -64,16 +67,24 @@ func (r *thinReader) read(text []byte) (w digest.Work, err error) {
 // Tally hands out every work that became public in a period, oldest first, with
 // only ID, Kind, First, Labs (without names and evidence), Countries, Control,
 // Openness and Badge. It stops when yield returns false. Works share what they have
-// alike, so nothing of them may be changed.
+// alike, so nothing of them may be changed. [DB.Count] counts more with less.
 func (db *DB) Tally(ctx context.Context, p digest.Period, yield func(digest.Work) bool) error {
+	if err := db.tally(ctx, p, yield); err != nil {
+		return fmt.Errorf("counting works: %w", explain(err))
+	}
+	return nil
+}
+
+func (db *DB) tally(ctx context.Context, p digest.Period, yield func(digest.Work) bool) error {
 	const page = 2000
 	from, to := startID(millis(p.From)), int64(math.MaxInt64)
 	if !p.To.IsZero() {
-		to = startID(millis(p.To))
+		to = startID(ceilMillis(p.To))
 	}
 	var reader thinReader
 	works := make([]digest.Work, 0, page)
 	for {
+		n := 0
 		works = works[:0]
 		err := each(ctx, db, "SELECT search_id, tally FROM works WHERE search_id >= $1 AND search_id < $2 ORDER BY search_id LIMIT $3", []any{from, to, page}, func(r *sql.Rows) error {
 			var text sql.RawBytes
@@ -81,20 +92,104 @@ func (db *DB) Tally(ctx context.Context, p digest.Period, yield func(digest.Work
 				return err
 			}
 			w, err := reader.read(text)
-			works = append(works, w)
+			if n++; within(p, w.First) {
+				works = append(works, w)
+			}
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("counting works: %w", explain(err))
+			return err
 		}
 		for _, w := range works {
 			if !yield(w) {
 				return nil
 			}
 		}
-		if len(works) < page {
+		if n < page {
 			return nil
 		}
 		from++
 	}
+}
+
+// within reports whether a period, which may have no end, has a moment.
+func within(p digest.Period, t time.Time) bool {
+	return !t.Before(p.From) && (p.To.IsZero() || t.Before(p.To))
+}
+
+// TallyOf hands out those of some works that are there, as [DB.Tally] does, in no order.
+func (db *DB) TallyOf(ctx context.Context, ids []digest.WorkID, yield func(digest.Work) bool) error {
+	if err := tallyIn(ctx, db, "SELECT tally FROM works WHERE id IN (?)", asStrings(ids), yield); err != nil {
+		return fmt.Errorf("counting works: %w", explain(err))
+	}
+	return nil
+}
+
+// errEnough ends the reading of rows.
+var errEnough = errors.New("enough")
+
+// tallyIn is [eachIn] for tallies.
+func tallyIn[T any](ctx context.Context, db *DB, text string, values []T, yield func(digest.Work) bool) error {
+	var reader thinReader
+	err := eachIn(ctx, db, text, values, func(r *sql.Rows) error {
+		var text sql.RawBytes
+		if err := r.Scan(&text); err != nil {
+			return err
+		}
+		w, err := reader.read(text)
+		if err == nil && !yield(w) {
+			err = errEnough
+		}
+		return err
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return err
+}
+
+// TallyFound hands out the works that match a query and became public in a period, as
+// [DB.Tally] does, newest first.
+func (db *DB) TallyFound(ctx context.Context, p digest.Period, q query.Query, yield func(digest.Work) bool) error {
+	if err := db.tallyFound(ctx, p, q, yield); err != nil {
+		return fmt.Errorf("counting works: %w", explain(err))
+	}
+	return nil
+}
+
+func (db *DB) tallyFound(ctx context.Context, p digest.Period, q query.Query, yield func(digest.Work) bool) error {
+	const page = 1000
+	s := db.scan(q.Compile())
+	s.from = max(s.from, startID(millis(p.From)))
+	if !p.To.IsZero() {
+		s.below = min(s.below, startID(ceilMillis(p.To)))
+	}
+	more := true
+	one := func(w digest.Work) bool {
+		if within(p, w.First) {
+			more = yield(w)
+		}
+		return more
+	}
+	for more {
+		ids, err := db.engine.hits(ctx, db, s, page)
+		if err != nil {
+			return err
+		}
+		if s.plan.Exact {
+			err = tallyIn(ctx, db, "SELECT tally FROM works WHERE search_id IN (?) ORDER BY search_id DESC", ids, one)
+		} else {
+			var works []foundWork
+			works, err = db.bySearchID(ctx, ids, func(w digest.Work) bool { return q.Match(digest.SubjectOf(w)) })
+			for _, w := range works {
+				if w.ok && !one(thin(w.work)) {
+					break
+				}
+			}
+		}
+		if err != nil || len(ids) < page {
+			return err
+		}
+	}
+	return nil
 }

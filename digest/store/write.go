@@ -28,6 +28,14 @@ func (d *desk) save(ctx context.Context, e engine) error {
 			live = append(live, w)
 		}
 	}
+	ids, err := d.searchIDs(ctx, live)
+	if err != nil {
+		return err
+	}
+	weeks, err := d.recount(ctx, live, gone, ids)
+	if err != nil {
+		return err
+	}
 	var unindex []int64
 	for _, w := range gone {
 		if w.stored == nil {
@@ -37,10 +45,6 @@ func (d *desk) save(ctx context.Context, e engine) error {
 			return err
 		}
 		unindex = append(unindex, w.stored.searchID)
-	}
-	ids, err := d.searchIDs(ctx, live)
-	if err != nil {
-		return err
 	}
 	var index []indexed
 	for _, w := range live {
@@ -60,6 +64,9 @@ func (d *desk) save(ctx context.Context, e engine) error {
 		return err
 	}
 	if err := d.saveWorks(ctx, live, ids); err != nil {
+		return err
+	}
+	if err := weeks.save(ctx, d.t); err != nil {
 		return err
 	}
 	if err := d.saveLate(ctx, live); err != nil {
