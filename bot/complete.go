@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"seedcorn/digest"
 	"seedcorn/digest/query"
 	"seedcorn/feeds"
 	"seedcorn/feeds/registry"
@@ -122,8 +123,12 @@ func (r *Router) completeWork(ctx context.Context, typed string) []Choice {
 		return len(out) < maxChoices
 	}
 	words := titleWords(typed)
+	starts := make([]string, len(words))
+	for i, w := range words {
+		starts[i] = beginnings([]string{w})
+	}
 	for _, t := range titles {
-		if t.hasAll(words) && !add(t.choice) {
+		if t.hasAll(starts) && !add(t.choice) {
 			return out
 		}
 	}
@@ -135,19 +140,45 @@ func (r *Router) completeWork(ctx context.Context, typed string) []Choice {
 	if err != nil {
 		return out
 	}
-	within, cancel := context.WithTimeout(ctx, restWithin)
-	defer cancel()
-	works, _, err := r.desk.Search(within, q, maxChoices, "")
-	if err != nil {
-		if within.Err() == nil {
-			r.log.Error("completing", "param", "work", "error", err)
-		}
-		return out
-	}
-	for _, w := range works {
+	for _, w := range r.others(ctx, q) {
 		add(Choice{Label: clip(w.Title, 100), Value: string(w.ID)})
 	}
 	return out
+}
+
+const (
+	// othersWithin is how long a search of all works may take. What is found by then is
+	// enough for someone who goes on typing.
+	othersWithin = 5 * time.Millisecond
+	// mostOthers is how many such searches go on at the same time. The beginning of a
+	// word can be dear to search for, and an engine may not stop when it is told to.
+	mostOthers = 2
+)
+
+// others searches all works, if there is time for it.
+func (r *Router) others(ctx context.Context, q query.Query) []digest.Work {
+	select {
+	case r.searches <- struct{}{}:
+	default:
+		return nil
+	}
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), othersWithin)
+	found := make(chan []digest.Work, 1)
+	go func() {
+		defer cancel()
+		defer func() { <-r.searches }()
+		works, _, err := r.desk.Search(within, q, maxChoices, "")
+		if err != nil && within.Err() == nil {
+			r.log.Error("completing", "param", "work", "error", err)
+		}
+		found <- works
+	}()
+	select {
+	case works := <-found:
+		return works
+	case <-within.Done():
+		return nil
+	}
 }
 
 // lastWord splits what was typed before the word that is being typed.

@@ -77,11 +77,12 @@ type Router struct {
 	desk     Desk
 	log      *slog.Logger
 	recent   recent
+	searches chan struct{} // those of all works for completions
 }
 
 // NewRouter returns a router over [Commands].
 func NewRouter(d Desk, log *slog.Logger) *Router {
-	return &Router{commands: Commands(), desk: d, log: log}
+	return &Router{commands: Commands(), desk: d, log: log, searches: make(chan struct{}, mostOthers)}
 }
 
 // Parse reads a typed line as an invocation of the table. An empty line asks for
