@@ -181,23 +181,42 @@ func BenchmarkWeek(b *testing.B) {
 	}
 }
 
-// BenchmarkTally counts every work into a series with its intervals, as the page of
-// the balance does.
-func BenchmarkTally(b *testing.B) {
-	db := filled(b, sqlitePlace(b))
+// BenchmarkCount counts every work into a series with its intervals, as the page of
+// the balance does: by week, and one by one.
+func BenchmarkCount(b *testing.B) {
 	q, err := digest.Question{Step: digest.StepCumulative}.Complete()
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		c := digest.NewCounter(q)
-		if err := db.Tally(b.Context(), digest.Period{}, func(w digest.Work) bool { c.Add(&w); return true }); err != nil {
-			b.Fatal(err)
-		}
-		if s := c.Series(); s.Total.Works == 0 {
-			b.Fatal("nothing was counted")
-		}
+	for _, engine := range []func(testing.TB) place{sqlitePlace, postgresPlace} {
+		p := engine(b)
+		b.Run(p.name, func(b *testing.B) {
+			db := filled(b, p)
+			for _, how := range []struct {
+				name  string
+				count func(*digest.Counter) error
+			}{
+				{"weeks", func(c *digest.Counter) error {
+					return db.Count(b.Context(), q.Period, func(w digest.Work, n int) bool { c.AddAlike(&w, n); return true })
+				}},
+				{"works", func(c *digest.Counter) error {
+					return db.Tally(b.Context(), q.Period, func(w digest.Work) bool { c.Add(&w); return true })
+				}},
+			} {
+				b.Run(how.name, func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						c := digest.NewCounter(q)
+						if err := how.count(c); err != nil {
+							b.Fatal(err)
+						}
+						if s := c.Series(); s.Total.Works == 0 {
+							b.Fatal("nothing was counted")
+						}
+					}
+				})
+			}
+		})
 	}
 }
 

@@ -17,7 +17,7 @@
 //
 //	[DB.Search], [DB.WorksIn]        works that match a query, newest first (search.go)
 //	[DB.Work], [DB.FindWork], …      one work and why it is as it is        (works.go)
-//	[DB.Tally]                       works as thin as counting needs them   (tally.go)
+//	[DB.Count], [DB.Tally]           works by week, or as thin as counting needs  (weeks.go, tally.go)
 //	[DB.TakeSources], [DB.TakeSubscriptions]  what the clock owes, each once (rounds.go)
 //	[DB.Claim], [DB.Settle]          messages on their way, at one rate     (deliveries.go, lanes.go)
 //	[DB.Gate]                        one slow door for every process        (gate.go)
