@@ -113,6 +113,9 @@ func Story(s digest.Story) message.Story {
 		}
 		out.Who = append(out.Who, who(l.Name, l.Country))
 	}
+	if slices.ContainsFunc(s.Labs, func(l digest.StoryLab) bool { return l.Disputed }) {
+		out.Who = append(out.Who, message.Who{Lab: "which is disputed"})
+	}
 	for _, a := range s.Also {
 		out.Also = append(out.Also, message.Link{Name: a.Name, URL: a.URL})
 	}

@@ -115,7 +115,7 @@ var rules = []struct{ name, words string }{
 	{"C6", "Seats are dated: a work counts for where the lab sat on the day it became public."},
 	{"C7", "A collective counts for its legal seat, or as international where it has none; international is on neither side of a ratio."},
 	{"C8", "A university and a company on one work both count; a count of companies takes the company only."},
-	{"C9", "Contradicting evidence of the same strength marks an attribution as disputed, and keeps it out of counts."},
+	{"C9", "Two sources that contradict each other about one thing at the same strength, with no lab, house or country in both, are both kept, marked as disputed and left out of every count. A third that names both sides, or a correction, ends it."},
 	{"C10", "Nothing found is XX, shown as a bar of its own. A ratio needs 80% of countries known and 30 works on each side."},
 	{"C11", "Every tag answers why. Corrections are signed, kept for ever and reversible."},
 	{"O1", "The license is that of this artifact, not of its family."},

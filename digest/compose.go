@@ -2,6 +2,7 @@ package digest
 
 import (
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -92,6 +93,8 @@ type StoryLab struct {
 	Lab     feeds.LabID   `json:"lab,omitempty"`
 	Name    string        `json:"name"`
 	Country feeds.Country `json:"country"`
+	// Disputed: another source says otherwise (rule C9), and the lab is not counted.
+	Disputed bool `json:"disputed,omitempty"`
 }
 
 // A Badge is the answer to "may we build on it?" in a word, the license it rests
@@ -296,14 +299,14 @@ func story(w Work, plan Plan, names map[feeds.SourceID]string) Story {
 		if plan.Counting.View == feeds.ViewControl {
 			c = a.Control
 		}
-		s.Labs = append(s.Labs, StoryLab{Lab: a.Lab, Name: a.Name, Country: c})
+		s.Labs = append(s.Labs, StoryLab{Lab: a.Lab, Name: a.Name, Country: c, Disputed: a.Disputed})
 	}
 	seen := map[string]bool{feeds.CanonicalURL(w.URL): true}
 	also := func(name, url string) {
 		if c := feeds.CanonicalURL(url); url != "" && !seen[c] && len(s.Also) < maxAlso {
 			seen[c] = true
 			if slices.ContainsFunc(s.Also, func(l StoryLink) bool { return l.Name == name }) {
-				name = url[strings.LastIndexByte(strings.TrimRight(url, "/"), '/')+1:] // a second repository goes by its own name
+				name = path.Base(url) // a second repository goes by its own name
 			}
 			s.Also = append(s.Also, StoryLink{Name: name, URL: url})
 		}

@@ -43,7 +43,8 @@ func Fold(entries []Entry, corrections []Correction, events []Event) Work {
 	}
 	var labs []feeds.Attribution
 	var artifacts []feeds.ArtifactTag
-	for _, e := range entries {
+	said := contested(entries)
+	for i, e := range entries {
 		it := e.Item
 		if it.Kind != feeds.ItemLookup {
 			if n := it.News(); w.News.IsZero() || n.Before(w.News) {
@@ -68,7 +69,7 @@ func Fold(entries []Entry, corrections []Correction, events []Event) Work {
 		for _, k := range it.Keys {
 			w.Keys = addKey(w.Keys, k)
 		}
-		for _, a := range e.Tags.Labs {
+		for _, a := range said[i] {
 			labs = addLab(labs, a)
 		}
 		for _, a := range e.Tags.Artifacts {
@@ -158,7 +159,7 @@ func addLab(labs []feeds.Attribution, a feeds.Attribution) []feeds.Attribution {
 		return labs
 	}
 	x.Role, x.Evidence = role(x.Role, a.Role), mergeEvidence(x.Evidence, a.Evidence)
-	x.Disputed = x.Disputed || a.Disputed
+	x.Disputed = x.Disputed || a.Disputed && a.Basis == x.Basis
 	return labs
 }
 
@@ -343,6 +344,7 @@ func correctedCountries(labs []feeds.Attribution, values []string, why []feeds.E
 		had := false
 		for _, a := range counted {
 			if a.Home == c {
+				a.Disputed = false
 				out, had = append(out, a), true
 			}
 		}
