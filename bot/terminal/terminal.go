@@ -10,6 +10,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -67,7 +68,7 @@ func (a *Adapter) Find(context.Context, digest.Destination, bot.DeliveryID, time
 }
 
 // Run implements [bot.Platform]: each line is a command, or else a query; an empty
-// line or the end of the input ends it.
+// line, quit, exit or the end of the input ends it.
 func (a *Adapter) Run(ctx context.Context, h bot.Handler) error {
 	lines := bufio.NewScanner(a.In)
 	lines.Buffer(nil, 1<<20)
@@ -77,7 +78,7 @@ func (a *Adapter) Run(ctx context.Context, h bot.Handler) error {
 			return lines.Err()
 		}
 		line := strings.TrimSpace(lines.Text())
-		if line == "" {
+		if line == "" || line == "quit" || line == "exit" {
 			return nil
 		}
 		command, args, err := a.Parse(line)
@@ -89,6 +90,10 @@ func (a *Adapter) Run(ctx context.Context, h bot.Handler) error {
 		})
 		if err := a.show(reply); err != nil {
 			return err
+		}
+		var slip *bot.Problem
+		if errors.As(err, &slip) && strings.HasPrefix(slip.Hint, "did you mean") { // "wy 2505.09388"
+			a.print("\nIt was read as a query. " + strings.ToUpper(slip.Hint[:1]) + slip.Hint[1:] + "\n")
 		}
 	}
 }

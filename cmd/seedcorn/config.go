@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -267,13 +268,32 @@ func (c *config) check() (faults []error) {
 		if err != nil {
 			return append(faults, fmt.Errorf("%sDATABASE_URL: not set, and %w", prefix, err))
 		}
-		c.DatabaseURL = "sqlite:" + filepath.Join(dir, "seedcorn.db")
+		c.DatabaseURL = "sqlite:" + filepath.Join(dir, databaseFile)
 	}
-	scheme, rest, _ := strings.Cut(c.DatabaseURL, ":")
-	if rest == "" || !slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme) {
+	if !isLocation(c.DatabaseURL) {
 		faults = append(faults, fmt.Errorf("%sDATABASE_URL: want sqlite:PATH or postgres://…", prefix))
 	}
 	return faults
+}
+
+// isLocation reports whether s can name a database.
+func isLocation(s string) bool {
+	scheme, rest, _ := strings.Cut(s, ":")
+	return rest != "" && slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme)
+}
+
+// whereabouts says where a database is, without a password.
+func whereabouts(location string) string {
+	scheme, rest, _ := strings.Cut(location, ":")
+	if scheme == "sqlite" {
+		path, _, _ := strings.Cut(rest, "?")
+		return "SQLite at " + path
+	}
+	u, err := url.Parse(location)
+	if err != nil || u.Path == "" {
+		return "PostgreSQL"
+	}
+	return "PostgreSQL at " + strings.TrimPrefix(u.Host+"/", "/") + strings.TrimPrefix(u.Path, "/")
 }
 
 // proxies are the networks of WEB_PROXIES, which check has read.
@@ -295,23 +315,41 @@ func parseProxy(text string) (netip.Prefix, error) {
 	return p.Masked(), err
 }
 
+// databaseFile is the name of the database in [dataDir].
+const databaseFile = "seedcorn.db"
+
 // dataDir is where a user's data belongs: the XDG base directory for data
-// (https://specifications.freedesktop.org/basedir-spec/latest/), else the system's
-// directory for configuration.
+// (https://specifications.freedesktop.org/basedir-spec/latest/), and on macOS and
+// Windows the system's own directory. A database that is in one of them already is
+// never left behind because a folder or a variable appeared since.
 func dataDir() (string, error) {
+	var dirs []string
 	if d := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(d) {
-		return filepath.Join(d, "seedcorn"), nil
+		dirs = append(dirs, d)
 	}
-	if home, err := os.UserHomeDir(); err == nil {
-		if fi, err := os.Stat(filepath.Join(home, ".local")); err == nil && fi.IsDir() {
-			return filepath.Join(home, ".local", "share", "seedcorn"), nil
+	system, err := os.UserConfigDir()
+	if home, homeErr := os.UserHomeDir(); homeErr == nil {
+		share := filepath.Join(home, ".local", "share")
+		switch {
+		case err != nil:
+			dirs = append(dirs, share)
+		case runtime.GOOS == "darwin" || runtime.GOOS == "windows":
+			dirs = append(dirs, system, share)
+		default:
+			dirs = append(dirs, share, system)
 		}
+	} else if err == nil {
+		dirs = append(dirs, system)
 	}
-	d, err := os.UserConfigDir()
-	if err != nil {
+	if len(dirs) == 0 {
 		return "", fmt.Errorf("finding the user's data directory: %w", err)
 	}
-	return filepath.Join(d, "seedcorn"), nil
+	for _, d := range dirs {
+		if _, err := os.Stat(filepath.Join(d, "seedcorn", databaseFile)); err == nil {
+			return filepath.Join(d, "seedcorn"), nil
+		}
+	}
+	return filepath.Join(dirs[0], "seedcorn"), nil
 }
 
 // A configField describes one variable, for the help.

@@ -120,7 +120,7 @@ func (a *app) converse(ctx context.Context, w *world) error {
 	}
 	defer stop()
 	fmt.Fprintf(a.out, "\nThe same in a browser: %s\n", address)
-	fmt.Fprint(a.out, "\nAsk it: help, why ID, lab NAME, balance, or a query such as  country:CN openness>=open-weights\nAn empty line ends.\n")
+	fmt.Fprint(a.out, "\nAsk it: help, why ID, lab NAME, balance, or a query such as  country:CN openness>=open-weights\nAn empty line or quit ends.\n")
 	router := bot.NewRouter(desk{w, a.now}, w.log)
 	if err := a.terminal(router.Parse).Run(ctx, router); err != nil {
 		return err

@@ -34,6 +34,9 @@ command can be interrupted and run again. serve does the same in the background.
 OpenAlex is asked only if ` + prefix + `OPENALEX_KEY is set.`,
 		Example: "  seedcorn lookup --limit 200\n  seedcorn lookup 2501.12948",
 		RunE: func(c *cobra.Command, args []string) error {
+			if limit <= 0 {
+				return usagef("a number of questions, such as 100", "--limit %d asks nothing", limit)
+			}
 			return a.do(c.Context(), func(ctx context.Context, w *world) error {
 				if !w.cfg.Lookups {
 					return hinted(errors.New("look-ups are switched off"), "unset "+prefix+"LOOKUPS")

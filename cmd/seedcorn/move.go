@@ -43,6 +43,11 @@ PGPASSWORD or ~/.pgpass.`,
 				}
 				from = cfg.DatabaseURL
 			}
+			for name, location := range map[string]string{"--from": from, "--to": to} {
+				if !isLocation(location) {
+					return usagef("such as sqlite:/data/seedcorn.db or postgres://seedcorn@db.internal/seedcorn", "%s: want sqlite:PATH or postgres://…", name)
+				}
+			}
 			if from == to {
 				return usagef("name two databases", "--from and --to are the same")
 			}

@@ -292,7 +292,7 @@ func (a *app) diagnose(ctx context.Context, w *world, live bool) []finding {
 		out = append(out, finding{what, true, say, ""})
 	}
 	stats, err := w.db.Stats(ctx)
-	add("database", err, fmt.Sprintf("%s: %s, %s of %s, %s, %s", w.db.Engine(), bot.Count(stats.Sources, "source"), bot.Count(stats.Works, "work"), bot.Count(stats.Items, "entry"), bot.Count(stats.Subscriptions, "subscription"), bot.Count(stats.Digests, "digest")), storeHint(err))
+	add("database", err, fmt.Sprintf("%s: %s, %s of %s, %s, %s", whereabouts(w.cfg.DatabaseURL), bot.Count(stats.Sources, "source"), bot.Count(stats.Works, "work"), bot.Count(stats.Items, "entry"), bot.Count(stats.Subscriptions, "subscription"), bot.Count(stats.Digests, "digest")), storeHint(err))
 	if at, err := w.db.MovedAway(ctx); err != nil || !at.IsZero() {
 		add("moved", cmp.Or(err, fmt.Errorf("everything here was moved to another database on %s", at.Format("2 Jan 2006 15:04 MST"))), "",
 			"let "+prefix+"DATABASE_URL name that one; a seedcorn on each of the two would say everything twice")

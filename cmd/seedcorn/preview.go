@@ -94,7 +94,7 @@ func (w *world) subscriptionFor(ctx context.Context, args []string) (digest.Subs
 	if len(args) > 0 {
 		i := slices.IndexFunc(subs, func(s digest.Subscription) bool { return string(s.ID) == args[0] })
 		if i < 0 {
-			return digest.Subscription{}, usagef(hint, "there is no subscription %q", args[0])
+			return digest.Subscription{}, hinted(fmt.Errorf("there is no subscription %q", args[0]), hint)
 		}
 		return subs[i], nil
 	}

@@ -84,10 +84,34 @@ func newRoot(in io.Reader, out, errs io.Writer) *cobra.Command {
 	for name, words := range map[string]string{"help": "help about a command or a topic", "completion": "completions for bash, zsh, fish or powershell"} {
 		if c, _, err := root.Find([]string{name}); err == nil && c != root {
 			c.Short = words
+			if name == "help" {
+				c.Run, c.RunE = nil, helpAbout
+			}
 		}
 	}
+	root.AddCommand(&cobra.Command{
+		Use: "version", Short: "print the version", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(out, "seedcorn %s\n", root.Version)
+			return err
+		},
+	})
 	unknownIsUsage(root)
 	return root
+}
+
+// helpAbout prints the help of a command or topic. What is neither is an error of
+// usage: cobra's own help shows the whole list and ends well.
+func helpAbout(c *cobra.Command, args []string) error {
+	about, rest, err := c.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		hint := "seedcorn --help lists the commands and topics"
+		if near := c.Root().SuggestionsFor(args[0]); len(near) > 0 && about == c.Root() {
+			hint = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return usagef(hint, "no command or topic %q", strings.Join(args, " "))
+	}
+	return about.Help()
 }
 
 // unknownIsUsage makes a command that is not there, or arguments that do not fit,
@@ -99,24 +123,37 @@ func unknownIsUsage(c *cobra.Command) {
 			if len(args) == 0 {
 				return c.Help()
 			}
-			hint := c.CommandPath() + " --help lists the commands"
-			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-				hint = "did you mean " + strings.Join(near, " or ") + "?"
-			}
-			return usagef(hint, "no command %q of %s", args[0], c.CommandPath())
+			return noCommand(c, args[0])
 		}
 	} else if c.Args != nil {
 		check := c.Args
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usagef("usage: "+c.UseLine(), "%v", err)
+			if check(c, args) == nil {
+				return nil
 			}
-			return nil
+			for n := len(args) - 1; n >= 0; n-- {
+				if check(c, args[:n]) == nil {
+					if c.HasSubCommands() {
+						return noCommand(c, args[n])
+					}
+					return usagef("usage: "+c.UseLine(), "%q is too much for %s", args[n], c.CommandPath())
+				}
+			}
+			_, wants, _ := strings.Cut(c.Use, " ")
+			return usagef("usage: "+c.UseLine(), "%s needs %s", c.CommandPath(), wants)
 		}
 	}
 	for _, sub := range c.Commands() {
 		unknownIsUsage(sub)
 	}
+}
+
+func noCommand(c *cobra.Command, name string) error {
+	hint := c.CommandPath() + " --help lists the commands"
+	if near := c.SuggestionsFor(name); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usagef(hint, "no command %q of %s", name, c.CommandPath())
 }
 
 // environmentTopic is the help page of all variables, printed from the struct

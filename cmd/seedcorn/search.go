@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,9 +23,9 @@ func (a *app) searchCommand() *cobra.Command {
 	var asJSON, explain bool
 	var limit int
 	c := &cobra.Command{
-		Use:     "search QUERY",
+		Use:     "search [QUERY]",
 		Short:   "find works by words, country, lab, openness, license, date",
-		Long:    "Find works, newest first. seedcorn help query shows the language; --explain says a\nquery in plain English without searching.",
+		Long:    "Find works, newest first; without a query, all. seedcorn help query shows the language; --explain says a\nquery in plain English without searching.",
 		Example: "  seedcorn search 'reasoning country:CN,FR openness>=open-weights since:1mo'\n  seedcorn search --json 'license:MIT has:weights' --limit 100",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -48,7 +49,10 @@ func (a *app) searchCommand() *cobra.Command {
 				if asJSON {
 					return a.encodeWorks(found.Works)
 				}
-				return a.show("text", a.out, bot.Results(text, found.Works, found.More != ""))
+				if text == "" && len(found.Works) == 0 {
+					return hinted(errors.New("there are no works yet"), "seedcorn pull visits every source")
+				}
+				return a.show("text", a.out, bot.Results(cmp.Or(text, "all works"), found.Works, found.More != ""))
 			})
 		},
 	}

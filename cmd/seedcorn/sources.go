@@ -53,7 +53,7 @@ country, which is what a ratio between countries should be read against.`,
 	var lab string
 	var official bool
 	add := &cobra.Command{
-		Use: "add SOURCE…", Short: "add a source: a URL, hf:ORG, gh:ORG, gh:OWNER/REPO, arxiv:CATEGORY, arxiv-query:QUERY",
+		Use: "add SOURCE…", Short: "add a source: a URL, hf:ORG, gh:ORG, gh:OWNER/REPO, arxiv:CATEGORY, arxiv-query:QUERY, hf-papers",
 		Long: `Add sources. A URL may be a feed or a page that links to one; it is looked at
 once, and stored whether or not that works, which the output says.`,
 		Example: "  seedcorn sources add https://example.org/blog --lab mistral-ai\n  seedcorn sources add hf:Qwen arxiv:cs.CL+cs.AI",
@@ -61,6 +61,14 @@ once, and stored whether or not that works, which the output says.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.do(c.Context(), func(ctx context.Context, w *world) error {
 				var faults []error
+				for _, spec := range args { // all or none where one is not understood
+					if _, err := w.bases().Parse(spec); err != nil {
+						faults = append(faults, &usageError{err: err, hint: hintOf(err)})
+					}
+				}
+				if len(faults) > 0 {
+					return errors.Join(faults...)
+				}
 				for _, spec := range args {
 					faults = append(faults, a.addSource(ctx, w, spec, feeds.LabID(lab), official))
 				}
@@ -297,10 +305,11 @@ func (a *app) addSource(ctx context.Context, w *world, spec string, lab feeds.La
 		return ctx.Err()
 	}
 	if looked != nil && feeds.TroubleOf(looked) == feeds.TroublePrivate {
-		return hinted(fmt.Errorf("adding %s: %w", spec, looked), prefix+"ALLOW_PRIVATE_NETWORKS=true allows private addresses")
+		return hinted(fmt.Errorf("adding %w", looked), prefix+"ALLOW_PRIVATE_NETWORKS=true allows private addresses")
 	}
+	did := "added"
 	if _, err := w.db.Source(ctx, src.ID); err == nil {
-		fmt.Fprintf(a.out, "%s was there already; its definition is updated\n", src.ID)
+		did = "it was there already: updated"
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
@@ -308,9 +317,9 @@ func (a *app) addSource(ctx context.Context, w *world, spec string, lab feeds.La
 		return fmt.Errorf("adding %s: %w", spec, err)
 	}
 	if looked != nil {
-		fmt.Fprintf(a.out, "added %s, but a first look failed: %v\n", src.ID, looked)
+		fmt.Fprintf(a.out, "%s %s, but a first look failed: %v\n", did, src.ID, looked)
 	} else {
-		fmt.Fprintf(a.out, "added %s (%s)\n", src.ID, cmp.Or(src.Title, src.URL))
+		fmt.Fprintf(a.out, "%s %s (%s)\n", did, src.ID, cmp.Or(src.Title, src.URL))
 	}
 	return a.beginList(ctx, w)
 }
