@@ -111,7 +111,7 @@ var things = map[string]feeds.ArtifactKind{
 	"kernels": feeds.Code, "megakernel": feeds.Code, "server": feeds.Code, "compiler": feeds.Code, "simulator": feeds.Code, "simulation": feeds.Code, "stack": feeds.Code,
 	"runtime": feeds.Code, "cli": feeds.Code, "environment": feeds.Code, "environments": feeds.Code, "pipeline": feeds.Code, "project": feeds.Code, "repository": feeds.Code,
 	"system": feeds.Code, "systems": feeds.Code, "assistant": feeds.Code, "codebase": feeds.Code, "plugin": feeds.Code, "app": feeds.Code, "database": feeds.Code, "protocol": feeds.Code,
-	"dataset": feeds.Data, "datasets": feeds.Data, "corpus": feeds.Data, "benchmark": feeds.Data, "evals": feeds.Data, "data": feeds.Data,
+	"dataset": feeds.Data, "datasets": feeds.Data, "corpus": feeds.Data, "benchmark": feeds.Data, "benchmarks": feeds.Data, "evals": feeds.Data, "evaluations": feeds.Data, "data": feeds.Data,
 }
 
 // Titles that begin with these show how to use a thing, which is somebody else's
@@ -158,9 +158,15 @@ func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feed
 	}
 	// What is served and how, a maker says of its own; others only mention it.
 	official := slices.ContainsFunc(labs, func(a feeds.Attribution) bool { return a.Role == feeds.RoleReleaser })
+	// A post of nobody that we know tells of others' things more often than of its own: it
+	// is believed of what it links to, and in the first person.
+	own := func(w words, kind feeds.ArtifactKind) bool {
+		return official || it.Kind != feeds.ItemPost || w.has("we", "our", "were", "weve") ||
+			slices.ContainsFunc(it.Artifacts, func(a feeds.Artifact) bool { return a.Kind == kind && a.URL != "" })
+	}
 	var open, closed []feeds.ArtifactTag
 	lastFrom := [2]int{-1, -1}
-	read := 0
+	tried := 0
 	for _, c := range s.cues {
 		if !official && (c.kind == cueAPI || c.kind == cueHosted) {
 			continue
@@ -179,10 +185,11 @@ func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feed
 		if to-from > 600 {
 			from, to = clean(text, max(from, c.start-300)), clean(text, min(to, c.end+300))
 		}
-		if from == lastFrom[c.part] && c.kind != cueAPI && c.kind != cueHosted && len(open) > 0 {
+		again := from == lastFrom[c.part] && len(open) > 0 // the sentence has opened something already
+		if again && c.kind != cueAPI && c.kind != cueHosted && (c.kind != cueLicense || open[len(open)-1].License != "") {
 			continue
 		}
-		if read++; read > 40 {
+		if tried++; tried > 40 {
 			break
 		}
 		sentence := text[from:to]
@@ -201,7 +208,15 @@ func (t *Tagger) prose(it *feeds.Item, labs []feeds.Attribution, s *scan) []feed
 		case cueHosted:
 			a, ok = hostedSentence(w, c.part == inTitle)
 		}
-		if !ok {
+		if !ok || !own(w, a.Kind) {
+			continue
+		}
+		if again && c.kind == cueLicense { // "an open-weight model under Apache 2.0": the terms of the same thing
+			if l, known := t.reg.License(a.License); known {
+				last := &open[len(open)-1]
+				r := read(l, last.Kind)
+				last.License, last.Openness, last.Flags = r.License, r.Openness, r.Flags
+			}
 			continue
 		}
 		lastFrom[c.part] = from
@@ -310,10 +325,14 @@ func openingSentence(sentence string, start, end int, w words, title bool) (feed
 	if w.has("model", "models", "parameters", "weights") || foldKey(sentence[start:end], false) == "open release" {
 		kind = feeds.Weights
 	}
+	found := false
 	for _, x := range strings.Fields(string(wordsOf(clip(sentence[end:], 120)))) {
-		if k, ok := things[x]; ok {
-			kind = k
+		k, ok := things[x]
+		if !ok && found {
 			break
+		}
+		if ok { // the last of nouns in a row: "LLM evaluations" are no LLM
+			kind, found = k, true
 		}
 	}
 	return openAs(kind), true

@@ -98,6 +98,8 @@ func parseItem(s string) (feeds.Item, error) {
 			value = s
 		}
 		switch field {
+		case "kind":
+			it.Kind = feeds.ItemKind(value)
 		case "title":
 			it.Title = value
 		case "text":
