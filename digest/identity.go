@@ -16,6 +16,7 @@ import (
 const (
 	windowRepository = 180 * 24 * time.Hour
 	windowTitle      = 60 * 24 * time.Hour
+	windowRenamed    = 24 * time.Hour // see [onList]
 )
 
 // The rules of identity, as "why" names them.
@@ -48,6 +49,7 @@ type Candidate struct {
 	WorkClaims bool          // the work only claims the key, too
 	Owned      []feeds.Key   // identifiers that the work owns
 	Labs       []feeds.LabID // labs it is attributed to
+	Places     []Place       // where it appeared
 	First      time.Time
 }
 
@@ -87,6 +89,8 @@ func Resolve(e Entry, candidates []Candidate) Resolution {
 			if !c.Key.Claim && !c.WorkClaims && !strangers && apart <= windowTitle {
 				proofs = append(proofs, proof{c, RuleSameTitle, 3})
 			}
+		case !c.Key.Claim && !c.WorkClaims && c.Key.Scheme == feeds.KeyURL && onList(e.Item, c.Places):
+			// a page of many things proves nothing about one of them
 		case !c.Key.Claim && !c.WorkClaims:
 			proofs = append(proofs, proof{c, RuleSameKey, 1})
 		default:
@@ -116,6 +120,9 @@ func Resolve(e Entry, candidates []Candidate) Resolution {
 		if p.Work == r.Join || slices.Contains(r.Merge, p.Work) || p.rule == RuleSameTitle || contradicts(owned, p.Owned) {
 			continue
 		}
+		if p.Key == best.Key && p.Key.Scheme == feeds.KeyURL && p.rule == RuleSameKey && best.rule == RuleSameKey {
+			continue // both own one page and are two works: it is a list
+		}
 		if strange(best.Labs, p.Labs) && p.rule != RuleSameKey {
 			continue
 		}
@@ -123,6 +130,17 @@ func Resolve(e Entry, candidates []Candidate) Resolution {
 		owned = append(owned, p.Owned...)
 	}
 	return r
+}
+
+// onList reports whether an entry and a work share a page only because the page lists
+// many things, as release notes do: their source gave the work another title on another
+// day. An entry that was only renamed keeps its day.
+func onList(it feeds.Item, places []Place) bool {
+	title, _ := feeds.TitleKey(it.Title)
+	return slices.ContainsFunc(places, func(p Place) bool {
+		other, _ := feeds.TitleKey(p.Title)
+		return p.Source == it.Source && p.Item != it.ID && other != title && it.Date().Sub(p.Date).Abs() >= windowRenamed
+	})
 }
 
 // contradicts reports whether a and b own different identifiers of a kind of

@@ -185,3 +185,34 @@ func TestNewWorkID(t *testing.T) {
 		t.Errorf("id %q, want w and ten characters", a)
 	}
 }
+
+// A page that a source gives for many things, as release notes are, is no proof that
+// they are one, and a stranger's link to it does not make them one.
+func TestResolveOnAList(t *testing.T) {
+	key := feeds.Key{Scheme: feeds.KeyURL, Value: "https://lab.example/release-notes"}
+	at := func(source feeds.SourceID, title string, day int) Entry {
+		d := january.AddDate(0, 0, day)
+		return Entry{Item: feeds.Item{ID: feeds.NewItemID(source, title), Source: source, Title: title, Published: d, Seen: d, Keys: []feeds.Key{key}}}
+	}
+	candidate := func(id WorkID, e Entry) Candidate {
+		return Candidate{Work: id, Key: key, Owned: []feeds.Key{key}, First: e.Item.Date(), Places: Fold([]Entry{e}, nil, nil).Places}
+	}
+	heron, stork := at("feed:lab", "Heron 1", 0), at("feed:lab", "Stork 2", 9)
+	one := []Candidate{candidate("w1", heron)}
+	for _, tt := range []struct {
+		name  string
+		new   Entry
+		works []Candidate
+		want  Resolution
+	}{
+		{"another thing on the same page", stork, one, Resolution{}},
+		{"the same title again", at("feed:lab", "heron 1!", 9), one, Resolution{Join: "w1", Via: key, Rule: RuleSameKey}},
+		{"renamed the same day", at("feed:lab", "Heron One", 0), one, Resolution{Join: "w1", Via: key, Rule: RuleSameKey}},
+		{"another source's title for it", at("feed:news", "A new heron", 9), one, Resolution{Join: "w1", Via: key, Rule: RuleSameKey}},
+		{"another source, and two works on the page", at("feed:news", "A new heron", 1), []Candidate{candidate("w1", heron), candidate("w2", stork)}, Resolution{Join: "w1", Via: key, Rule: RuleSameKey}},
+	} {
+		if diff := cmp.Diff(tt.want, Resolve(tt.new, tt.works)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}

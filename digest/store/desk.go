@@ -327,7 +327,7 @@ func (d *desk) candidates(ctx context.Context, e digest.Entry, keys []namedKey, 
 		if w == nil || w.into != nil {
 			continue
 		}
-		c := digest.Candidate{Work: w.id, Key: h.key, WorkClaims: h.claim, First: w.work.First}
+		c := digest.Candidate{Work: w.id, Key: h.key, WorkClaims: h.claim, First: w.work.First, Places: w.work.Places}
 		for _, k := range w.work.Keys {
 			if !k.Claim {
 				c.Owned = append(c.Owned, k)
