@@ -597,6 +597,9 @@ func Coverage(health []digest.SourceHealth) (sources int, words string) {
 
 func runBalance(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	now := d.Now()
+	if word := strings.ToLower(strings.TrimSpace(inv.Args["query"])); inv.Args["selection"] == "" && (word == string(digest.SelectUseful) || word == string(digest.SelectPicked)) {
+		inv.Args["query"], inv.Args["selection"] = "", word // "balance useful" is not about the word
+	}
 	q := digest.Question{
 		Counting:  digest.Counting{Rule: digest.Rule(inv.Args["rule"]), View: feeds.View(inv.Args["view"]), Companies: inv.Args["companies"] == "yes"},
 		Selection: digest.Selection(inv.Args["selection"]), Query: inv.Args["query"], Step: digest.Step(inv.Args["series"]), Of: digest.Measure(inv.Args["of"]),
@@ -618,7 +621,7 @@ func runBalance(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		if text := inv.Args[name]; text != "" {
 			g, err := digest.ParseGroup(text)
 			if err != nil {
-				return Reply{}, problemf("a code such as FR, an English name, or EU, CN+HK, ASEAN, Nordic", "There is no country or group %q", clip(text, 40))
+				return Reply{}, wrongValue(name, "a code such as FR, an English name, or EU, CN+HK, ASEAN, Nordic", nearCountries(text), "There is no country or group %q", clip(text, 40))
 			}
 			*at = g
 		}

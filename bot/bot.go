@@ -72,6 +72,7 @@ type Invocation struct {
 	Asker   Person
 	Command string            // a name in the table
 	Args    map[string]string // by parameter
+	Rest    string            // what was typed after a Command that is none of the table's
 }
 
 // A Reply is what is said in answer.

@@ -71,10 +71,12 @@ func (k *talk) invocation(line string) bot.Invocation {
 		place = bot.Place{Platform: "test", Workspace: "w", Channel: who, Direct: true}
 	}
 	command, args, err := k.router.Parse(line)
+	rest := ""
 	if err != nil {
-		command, args = strings.Fields(line)[0], nil
+		command, rest, _ = strings.Cut(line, " ")
+		args = nil
 	}
-	return bot.Invocation{ID: fmt.Sprintf("i%d", k.n), Place: place, Asker: people[who], Command: command, Args: args}
+	return bot.Invocation{ID: fmt.Sprintf("i%d", k.n), Place: place, Asker: people[who], Command: command, Args: args, Rest: rest}
 }
 
 // say returns the reply to a line as text.

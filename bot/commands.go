@@ -64,6 +64,7 @@ func Commands() []Command {
 		{Name: "correct", About: "say that a tag is wrong", Params: []Param{workParam, {Name: "field", About: "what is wrong", Kind: ParamChoice, Choices: digest.CorrectionFields}, {Name: "value", About: "what is right; empty takes an earlier correction back", Kind: ParamText}, {Name: "because", About: "a link or a sentence", Kind: ParamText}}, Example: "correct 2501.12948 field:country value:CN because:https://www.deepseek.com", Run: runCorrect},
 		{Name: "corrections", About: "corrections that wait for an editor", Params: []Param{{Name: "proposal", About: "the number of one", Kind: ParamText}, {Name: "decision", About: "an editor's word on it", Kind: ParamChoice, Choices: []string{"accept", "decline"}}, {Name: "because", About: "why not", Kind: ParamText}}, Example: "corrections 3 decision:accept", Run: runCorrections},
 		{Name: "vote", About: "was it useful to you?", Params: []Param{workParam, {Name: "value", About: "your word", Kind: ParamChoice, Choices: []string{"useful", "not-useful", "none"}}}, Example: "vote w7k3m9q2xd value:useful", Run: runVote},
+		{Name: "useful", About: "what people here found useful, and from which countries", Params: []Param{{Name: "since", About: "beginning, such as 1mo or 2026-01-01", Kind: ParamText}}, Example: "useful since:6mo", Run: runUseful},
 		{Name: "save", About: "keep a work on your list", Params: []Param{workParam, {Name: "keep", About: "no takes it off again", Kind: ParamChoice, Choices: []string{"yes", "no"}}}, Example: "save w7k3m9q2xd", Run: runSave},
 		{Name: "saved", About: "your list", Example: "saved", Run: runSaved},
 		{Name: "settings", About: "this workspace's time zone, profile, and who may manage", Params: []Param{{Name: "set", About: "name=value, such as commercial=yes", Kind: ParamSetting}}, Example: "settings commercial=yes eu=yes", Run: runSettings},
@@ -74,12 +75,23 @@ func heading(text, note string) message.Heading {
 	return message.Heading{Level: 1, Text: text, Note: note}
 }
 
+func namesOf(table []Command) (out []string) {
+	for _, c := range table {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
 func runHelp(_ context.Context, _ Desk, inv Invocation) (Reply, error) {
 	table := Commands()
 	if name := strings.ToLower(strings.TrimSpace(inv.Args["command"])); name != "" {
 		i := slices.IndexFunc(table, func(c Command) bool { return c.Name == name })
 		if i < 0 {
-			return Reply{}, noCommand(name, table)
+			n := Nearest(name, namesOf(table))
+			if n == "" {
+				return Reply{}, noCommand(name, "", table)
+			}
+			return Reply{}, noSuch(inv, "command", fmt.Sprintf("There is no command %q", clip(name, 40)), "", []string{n})
 		}
 		return Reply{Document: helpOf(table[i])}, nil
 	}
@@ -181,7 +193,10 @@ func oneWork(ctx context.Context, d Desk, inv Invocation) (digest.Work, error) {
 	case err != nil:
 		return digest.Work{}, err
 	case len(works) == 0:
-		return digest.Work{}, problemf("search finds works and shows their ids", "No work fits %q", clip(text, 80))
+		return digest.Work{}, &Problem{
+			Param: "work", Say: fmt.Sprintf("No work fits %q", clip(text, 80)), Hint: "search finds works and shows their ids",
+			Try: []message.Action{{Label: "Search for it", Command: "search " + clip(text, 500)}},
+		}
 	case len(works) > 1:
 		var names []string
 		var try []message.Action
@@ -216,6 +231,10 @@ func runWork(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		return Reply{}, err
 	}
 	doc.Blocks = append(doc.Blocks, said...)
+	if said, err = aboutUse(ctx, d, inv, w); err != nil {
+		return Reply{}, err
+	}
+	doc.Blocks = slices.Insert(doc.Blocks, 1, said...)
 	return Reply{Document: doc}, nil
 }
 
@@ -231,7 +250,7 @@ func WorkCard(w digest.Work) message.Document {
 		if a.License != "" {
 			value = append(value, message.Span{Text: ", " + LicenseName(a.License)})
 		}
-		if c := Caution(a.Flags); c != "" {
+		if c := Caution(a.License, a.Flags); c != "" {
 			value = append(value, message.Span{Text: "; " + c})
 		}
 		if a.URL != "" {
@@ -273,6 +292,10 @@ func runWhy(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		return Reply{}, err
 	}
 	doc.Blocks = append(doc.Blocks, said...)
+	if said, err = aboutUse(ctx, d, inv, w); err != nil {
+		return Reply{}, err
+	}
+	doc.Blocks = slices.Insert(doc.Blocks, 2, said...)
 	doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{{Label: "Fix a tag", Command: "correct " + string(w.ID)}}})
 	return Reply{Document: doc}, nil
 }
@@ -309,17 +332,9 @@ func runLab(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		labs = []feeds.Lab{l}
 	}
 	if len(labs) == 0 {
-		var names []string
-		for _, l := range reg.Labs() {
-			names = append(names, l.Name)
-		}
-		hint := "search finds works of labs that are not in the registry"
-		try := []message.Action{{Label: "Search", Command: "search " + name}}
-		if near := Nearest(name, names); near != "" {
-			hint = "did you mean " + near + "?"
-			try = []message.Action{{Label: near, Command: "lab " + near}}
-		}
-		return Reply{}, &Problem{Say: fmt.Sprintf("The registry has no lab %q", clip(name, 60)), Hint: hint, Try: try}
+		p := noSuch(inv, "lab", fmt.Sprintf("The registry has no lab %q", clip(name, 60)), "search finds works of labs that are not in the registry", nearLabs(name))
+		p.Try = append(p.Try, message.Action{Label: "Search for it", Command: "search " + name})
+		return Reply{}, p
 	}
 	doc := Lab(labs[0])
 	if err := latestOf(ctx, d, &doc, "lab:"+string(labs[0].ID)); err != nil {
@@ -332,7 +347,7 @@ func runCountry(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	reg := registry.Default()
 	c, ok := reg.ParseCountry(inv.Args["country"])
 	if !ok {
-		return Reply{}, problemf("a code such as FR, or an English name", "There is no country %q", clip(inv.Args["country"], 40))
+		return Reply{}, noSuch(inv, "country", fmt.Sprintf("There is no country %q", clip(inv.Args["country"], 40)), "a code such as FR, or an English name", nearCountries(inv.Args["country"]))
 	}
 	labs := 0
 	for _, l := range reg.Labs() {
@@ -352,9 +367,23 @@ func runCountry(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 func runLicense(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	l, ok := registry.Default().License(inv.Args["license"])
 	if !ok {
-		return Reply{}, problemf("an unknown license is never taken for one that it resembles", "The registry has no license %q", clip(inv.Args["license"], 60))
+		return Reply{}, noSuch(inv, "license", fmt.Sprintf("The registry has no license %q", clip(inv.Args["license"], 60)), "an unknown license is never taken for one that it resembles", nearLicenses(inv.Args["license"]))
 	}
 	doc := License(l)
+	s, err := d.Settings(ctx, inv.Place)
+	if err != nil {
+		return Reply{}, err
+	}
+	if s.Profile != (digest.Profile{}) {
+		verdict, because := verdictOf(s.Profile, l.ID, l.Class, l.Flags)
+		say := sentenceCase(string(verdict))
+		if len(because) > 0 && l.Class != feeds.Closed {
+			say += ": " + becauseWords(s.Profile, l.ID, because)
+		}
+		fields := doc.Blocks[1].(message.Fields)
+		fields.Items = slices.Insert(fields.Items, 0, message.Field{Name: "For this workspace", Value: message.Line{{Text: say, Bold: true}}})
+		doc.Blocks[1] = fields
+	}
 	if err := latestOf(ctx, d, &doc, `license:"`+l.ID+`"`); err != nil {
 		return Reply{}, err
 	}
@@ -370,7 +399,7 @@ func runCanWeUse(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	verdict, because := s.Profile.May(w.Openness, w.Flags)
+	verdict, because := verdictOf(s.Profile, w.License, w.Openness, w.Flags)
 	doc := message.Document{Summary: fmt.Sprintf("%s: %s", verdict, w.Title)}
 	reason := "Nothing in its license stands against it that we know of"
 	switch {
@@ -381,9 +410,9 @@ func runCanWeUse(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	case w.Openness == feeds.Closed:
 		reason = "There is nothing to build on: " + closedWords(w.Flags)
 	case len(because) > 0:
-		reason = sentenceCase(Caution(because))
+		reason = sentenceCase(becauseWords(s.Profile, w.License, because))
 	case w.Openness == feeds.Restricted:
-		reason = "Its conditions do not touch who asks: " + cmp.Or(Caution(w.Flags), "see the text")
+		reason = "Its conditions do not touch who asks: " + cmp.Or(Caution(w.License, w.Flags), "see the text")
 	}
 	f := message.Fields{Items: []message.Field{{Name: "Why", Value: message.Plain(reason)}, {Name: "What", Value: message.Plain(BadgeWords(digest.StoryOf(w).Badge))}}}
 	if l, ok := registry.Default().License(w.License); ok {
@@ -398,6 +427,48 @@ func runCanWeUse(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		message.SmallPrint{Items: []message.Line{message.Plain("Not legal advice: the text decides. settings changes who asks.")}},
 	}
 	return Reply{Document: doc}, nil
+}
+
+// verdictOf is whether those of a profile may build on what has a license: the word of
+// its flags, and of the license on where it licenses nothing.
+func verdictOf(p digest.Profile, license string, o feeds.Openness, flags []feeds.Flag) (digest.Verdict, []feeds.Flag) {
+	l, ok := registry.Default().License(license)
+	partly := l.WithheldOf != ""
+	if !ok || !p.EU || !slices.Contains(flags, feeds.FlagTerritory) || len(l.Withheld) == 0 || slices.Contains(l.Withheld, "EU") && !partly {
+		return p.May(o, flags)
+	}
+	verdict, because := p.May(o, slices.DeleteFunc(slices.Clone(flags), func(f feeds.Flag) bool { return f == feeds.FlagTerritory }))
+	if partly && slices.Contains(l.Withheld, "EU") && (o == feeds.Restricted || o.Open()) {
+		because = append(because, feeds.FlagTerritory)
+		if verdict == digest.VerdictYes {
+			verdict = digest.VerdictAsk
+		}
+	}
+	return verdict, because
+}
+
+// becauseWords are what stands against a use. What is withheld from the European Union
+// is said with where those who ask are.
+func becauseWords(p digest.Profile, license string, because []feeds.Flag) string {
+	out := Caution(license, because)
+	if p.EU && slices.Contains(because, feeds.FlagTerritory) {
+		out += " (this workspace is in the European Union)"
+	}
+	return out
+}
+
+// forThisWorkspace warns of what a workspace's profile has against a work.
+func forThisWorkspace(ctx context.Context, d Desk, inv Invocation, w digest.Work) ([]message.Block, error) {
+	s, err := d.Settings(ctx, inv.Place)
+	if err != nil {
+		return nil, err
+	}
+	verdict, because := verdictOf(s.Profile, w.License, w.Openness, w.Flags)
+	if len(because) == 0 || w.Openness == feeds.Closed || s.Profile == (digest.Profile{}) {
+		return nil, nil
+	}
+	say := fmt.Sprintf("May this workspace build on it? %s: %s.", sentenceCase(string(verdict)), becauseWords(s.Profile, w.License, because))
+	return []message.Block{message.Paragraph{Text: message.Line{{Text: say, Bold: true}}}}, nil
 }
 
 func profileWords(p digest.Profile) string {
@@ -500,7 +571,7 @@ func runSources(ctx context.Context, d Desk, _ Invocation) (Reply, error) {
 		switch {
 		case h.Paused || h.LastLook.IsZero():
 		case h.Failures > 0:
-			broken = append(broken, fmt.Sprintf("%s (%s)", h.Title, h.Trouble))
+			broken = append(broken, fmt.Sprintf("%s (%s)", h.Title, brokenWords(h.Trouble)))
 		default:
 			good++
 		}
@@ -779,7 +850,99 @@ func runVote(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	if err := d.Vote(ctx, inv.Place, inv.Asker.ID, w.ID, value); err != nil {
 		return Reply{}, err
 	}
-	return plainly(say), nil
+	reply := plainly(say)
+	o, err := d.Opinion(ctx, inv.Place, w.ID)
+	if err != nil {
+		return Reply{}, err
+	}
+	if words := opinionWords(o); words != "" {
+		reply.Document.Blocks = append(reply.Document.Blocks, message.SmallPrint{Items: []message.Line{message.Plain(words)}})
+	}
+	if value != 0 {
+		reply.Document.Blocks = append(reply.Document.Blocks, message.Actions{Items: []message.Action{
+			{Label: "Take it back", Command: "vote " + string(w.ID) + " value:none"}, {Label: "What was found useful here", Command: "useful"},
+		}})
+	}
+	return reply, nil
+}
+
+// opinionWords say what people of a workspace found of a work; "" if nobody said.
+func opinionWords(o digest.Opinion) string {
+	people := func(n int) string {
+		if n == 1 {
+			return "1 person"
+		}
+		return fmt.Sprintf("%d people", n)
+	}
+	switch {
+	case o.Useful > 0 && o.Not > 0:
+		return fmt.Sprintf("%s here found it useful, %d did not.", people(o.Useful), o.Not)
+	case o.Useful > 0:
+		return people(o.Useful) + " here found it useful."
+	case o.Not > 0:
+		return people(o.Not) + " here found it not useful."
+	}
+	return ""
+}
+
+// aboutUse is what is to be said of a work in one workspace: whether its profile lets
+// it build on it, and what its people found of it.
+func aboutUse(ctx context.Context, d Desk, inv Invocation, w digest.Work) ([]message.Block, error) {
+	out, err := forThisWorkspace(ctx, d, inv, w)
+	if err != nil {
+		return nil, err
+	}
+	o, err := d.Opinion(ctx, inv.Place, w.ID)
+	if err != nil {
+		return nil, err
+	}
+	if words := opinionWords(o); words != "" {
+		out = append(out, message.SmallPrint{Items: []message.Line{message.Plain(words)}})
+	}
+	return out, nil
+}
+
+// usefulWorks is how many works a list of the useful ones shows.
+const usefulWorks = 5
+
+// runUseful tells what the people of a workspace found useful, and from where it came.
+func runUseful(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
+	now := d.Now()
+	p := digest.Period{From: now.AddDate(0, -3, 0), To: now}
+	if since := inv.Args["since"]; since != "" {
+		from, err := parseDay(since, now)
+		if err != nil {
+			return Reply{}, err
+		}
+		p.From = from
+	}
+	found, err := d.FoundUseful(ctx, inv.Place, p.From, usefulWorks)
+	if err != nil {
+		return Reply{}, err
+	}
+	doc := message.Document{Summary: Count(len(found), "work") + " found useful here", Blocks: []message.Block{heading("Found useful here", span(p))}}
+	if len(found) == 0 {
+		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("Nobody here has called a work useful yet in these days. Useful below a story does; what is like it then comes first in this channel's digests.")})
+		return Reply{Document: doc}, nil
+	}
+	for _, f := range found {
+		st := Story(digest.StoryOf(f.Work))
+		st.Line = strings.TrimSpace(opinionWords(f.Opinion) + " " + st.Line)
+		doc.Blocks = append(doc.Blocks, st)
+	}
+	q, err := digest.Question{Counting: byDefault, Selection: digest.SelectUseful, Period: p}.Complete()
+	if err != nil {
+		return Reply{}, err
+	}
+	s, err := d.Series(ctx, q, inv.Place.Destination())
+	if err != nil {
+		return Reply{}, err
+	}
+	doc.Blocks = append(doc.Blocks, message.Heading{Level: 2, Text: "From which countries"})
+	doc.Blocks = append(doc.Blocks, Series(s).Blocks...)
+	ask := "balance selection:useful since:" + p.From.Format(time.DateOnly)
+	doc.Blocks = append(doc.Blocks, message.Actions{Items: []message.Action{{Label: "Week by week", Command: ask + " series:weekly"}, {Label: "Against all works", Command: "balance since:" + p.From.Format(time.DateOnly)}}})
+	return Reply{Document: doc}, nil
 }
 
 func plainly(say string) Reply {

@@ -59,7 +59,7 @@ func runCorrect(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 // corrections back.
 func CorrectedValue(field, value string) (string, error) {
 	if !slices.Contains(digest.CorrectionFields, field) {
-		return "", problemf("one of "+strings.Join(digest.CorrectionFields, ", "), "There is no tag %q", clip(field, 20))
+		return "", wrongValue("field", "one of "+strings.Join(digest.CorrectionFields, ", "), nil, "There is no tag %q", clip(field, 20))
 	}
 	if strings.TrimSpace(value) == "" {
 		return "", nil
@@ -72,7 +72,7 @@ func CorrectedValue(field, value string) (string, error) {
 		case "country":
 			c, ok := reg.ParseCountry(v)
 			if !ok {
-				return "", problemf("an ISO 3166-1 code such as FR, or an English name", "There is no country %q", clip(v, 40))
+				return "", wrongValue("value", "an ISO 3166-1 code such as FR, or an English name", nearCountries(v), "There is no country %q", clip(v, 40))
 			}
 			v = string(c)
 		case "lab":
@@ -81,28 +81,36 @@ func CorrectedValue(field, value string) (string, error) {
 				l, ok = found[0], true
 			}
 			if !ok {
-				return "", problemf("lab NAME shows the ids", "There is no lab %q", clip(v, 40))
+				return "", wrongValue("value", "lab NAME shows the ids", nearLabs(v), "There is no lab %q", clip(v, 40))
 			}
 			v = string(l.ID)
 		case "license":
 			l, ok := reg.License(v)
 			if !ok {
-				return "", problemf("license NAME shows them", "There is no license %q", clip(v, 40))
+				return "", wrongValue("value", "license NAME shows them", nearLicenses(v), "There is no license %q", clip(v, 40))
 			}
 			v = l.ID
 		case "openness":
 			o, err := feeds.ParseOpenness(v)
 			if err != nil {
-				return "", problemf("open-source, open-weights, restricted, closed or unknown", "There is no class %q", clip(v, 20))
+				return "", wrongValue("value", "open-source, open-weights, restricted, closed or unknown", nil, "There is no class %q", clip(v, 20))
 			}
 			v = o.String()
 		}
 		out = append(out, v)
 	}
 	if len(out) > 1 && (field == "license" || field == "openness") {
-		return "", problemf("give one", "A work has one %s", field)
+		return "", wrongValue("value", "give one", nil, "A work has one %s", field)
 	}
 	return strings.Join(out, ","), nil
+}
+
+// wrongValue is a problem with one answer of a form, with what was perhaps meant.
+func wrongValue(param, hint string, near []string, format string, args ...any) error {
+	if len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return &Problem{Param: param, Hint: hint, Say: fmt.Sprintf(format, args...)}
 }
 
 // editor reports whether who asks is an editor here, and whether an editor's word

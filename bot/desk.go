@@ -87,6 +87,11 @@ type Preferences interface {
 	PutSettings(ctx context.Context, p Place, s digest.Settings) error
 	// Vote keeps a person's latest word on a work: 1 useful, -1 not, 0 taken back.
 	Vote(ctx context.Context, p Place, person string, work digest.WorkID, value int) error
+	// Opinion counts the people of a place's workspace who have voted on a work.
+	Opinion(ctx context.Context, p Place, work digest.WorkID) (digest.Opinion, error)
+	// FoundUseful returns the works that more of them found useful than not, of those
+	// that were voted on since a time: what most found useful first.
+	FoundUseful(ctx context.Context, p Place, since time.Time, limit int) ([]digest.Found, error)
 	Save(ctx context.Context, p Place, person string, work digest.WorkID, on bool) error
 	Saved(ctx context.Context, p Place, person string) ([]digest.Work, error)
 }

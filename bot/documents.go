@@ -95,7 +95,7 @@ func quietWeek(s digest.SmallPrint) string {
 func Story(s digest.Story) message.Story {
 	out := message.Story{
 		Title: s.Title, URL: s.URL, ID: string(s.Work), Line: s.Line,
-		Openness: s.Badge.Openness, Badge: BadgeWords(s.Badge), Caution: Caution(s.Badge.Flags),
+		Openness: s.Badge.Openness, Badge: BadgeWords(s.Badge), Caution: Caution(s.Badge.License, s.Badge.Flags),
 	}
 	id := string(s.Work)
 	out.Actions = []message.Action{
@@ -226,15 +226,43 @@ var cautions = []struct {
 }
 
 // Caution puts flags into words, the gravest first; "" for none that a reader must
-// be warned of.
-func Caution(flags []feeds.Flag) string {
+// be warned of. The license, "" if it is not known, says where it licenses nothing.
+func Caution(license string, flags []feeds.Flag) string {
 	var out []string
 	for _, c := range cautions {
-		if slices.Contains(flags, c.flag) {
-			out = append(out, c.words)
+		if !slices.Contains(flags, c.flag) {
+			continue
 		}
+		words := c.words
+		if l, ok := registry.Default().License(license); ok && c.flag == feeds.FlagTerritory && len(l.Withheld) > 0 {
+			words = "not licensed in " + withheldWords(l.Withheld)
+			if l.WithheldOf != "" {
+				words = l.WithheldOf + " " + words
+			}
+		}
+		out = append(out, words)
 	}
 	return strings.Join(out, ", ")
+}
+
+// withheldWords are places as in "not licensed in the EU, the UK or South Korea".
+func withheldWords(places []feeds.Country) string {
+	var out []string
+	for _, c := range places {
+		switch c {
+		case "EU":
+			out = append(out, "the EU")
+		case "GB":
+			out = append(out, "the UK")
+		default:
+			out = append(out, registry.CountryName(c))
+		}
+	}
+	last := len(out) - 1
+	if last == 0 {
+		return out[0]
+	}
+	return strings.Join(out[:last], ", ") + " or " + out[last]
 }
 
 func smallPrint(d digest.Digest) message.SmallPrint {
@@ -251,7 +279,7 @@ func smallPrint(d digest.Digest) message.SmallPrint {
 	if len(s.Broken) > 0 {
 		var broken []string
 		for _, b := range s.Broken {
-			line := b.Title + " (" + b.Why
+			line := b.Title + " (" + brokenWords(b.Why)
 			if !b.Since.IsZero() {
 				line += ", last read " + day(b.Since)
 			} else {
@@ -269,6 +297,28 @@ func smallPrint(d digest.Digest) message.SmallPrint {
 	}
 	add("A tag is never a guess: what is not known says so. Lab registry %s. Not legal advice.", s.Registry)
 	return out
+}
+
+// brokenWords say to a reader why a source could not be read. What is kept begins with
+// a [feeds.TroubleKind], and goes on for operators.
+func brokenWords(why string) string {
+	kind, _, _ := strings.Cut(why, ":")
+	kind, _, _ = strings.Cut(kind, ",")
+	switch feeds.TroubleKind(strings.TrimSpace(kind)) {
+	case feeds.TroubleNetwork, feeds.TroubleTimeout:
+		return "does not answer"
+	case feeds.TroubleStatus, feeds.TroubleRefused:
+		return "answers with an error"
+	case feeds.TroubleGone:
+		return "is no longer there"
+	case feeds.TroubleLimited:
+		return "asks us to come less often"
+	case feeds.TroubleDenied, feeds.TroublePrivate:
+		return "does not let us in"
+	case feeds.TroubleTooLarge, feeds.TroubleNotAFeed, feeds.TroubleMalformed:
+		return "answers what cannot be read"
+	}
+	return "cannot be read"
 }
 
 // some joins at most most of the names and counts the rest.
@@ -377,7 +427,7 @@ func Why(w digest.Work, corrections []digest.Correction, looked []Lookup) messag
 		if a.Basis != "" {
 			value = append(value, message.Span{Text: " (" + string(a.Basis) + ")"})
 		}
-		if c := Caution(a.Flags); c != "" {
+		if c := Caution(a.License, a.Flags); c != "" {
 			value = append(value, message.Span{Text: "; " + c})
 		}
 		if a.URL != "" {

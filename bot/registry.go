@@ -74,7 +74,7 @@ func License(l feeds.License) message.Document {
 		{Name: "Weights under it", Value: message.Line{{Text: l.Class.String(), Bold: true}}},
 		{Name: "Code under it", Value: value(codeClass(l))},
 	}}
-	if c := Caution(l.Flags); c != "" {
+	if c := Caution(l.ID, l.Flags); c != "" {
 		f.Items = append(f.Items, message.Field{Name: "Conditions", Value: value(c)})
 	}
 	read := "no: set from a secondary source"

@@ -97,9 +97,14 @@ func (r *Router) Parse(line string) (command string, args map[string]string, err
 	if name == "" {
 		return "help", nil, nil
 	}
+	for _, c := range r.commands { // "can we use it" is said without dashes
+		if spoken := strings.ReplaceAll(c.Name, "-", " ") + " "; spoken != c.Name+" " && len(line) > len(spoken) && strings.EqualFold(line[:len(spoken)], spoken) {
+			name, rest = c.Name, line[len(spoken):]
+		}
+	}
 	c, ok := r.find(name)
 	if !ok {
-		return "", nil, r.unknown(name)
+		return "", nil, noCommand(name, strings.TrimSpace(rest), r.commands)
 	}
 	args = map[string]string{}
 	if len(c.Params) == 0 {
@@ -130,18 +135,25 @@ func (r *Router) find(name string) (Command, bool) {
 	return r.commands[i], true
 }
 
-func (r *Router) unknown(name string) error { return noCommand(name, r.commands) }
-
-func noCommand(name string, table []Command) error {
-	names := make([]string, len(table))
-	for i, c := range table {
-		names[i] = c.Name
+// noCommand says that there is no command of a name, and offers what was perhaps meant
+// with the words that followed it: another command, or a search for all of it.
+func noCommand(name, rest string, table []Command) error {
+	var n near
+	for _, c := range table {
+		n.offer(name, c.Name)
 	}
-	hint := "help lists what you can ask"
-	if near := Nearest(name, names); near != "" {
-		hint = "did you mean " + near + "?"
+	p := &Problem{Say: fmt.Sprintf("There is no command %q", clip(name, 40)), Hint: "help lists what you can ask"}
+	for _, c := range n.best(2) {
+		line := strings.TrimSpace(c + " " + rest)
+		p.Try = append(p.Try, message.Action{Label: clip(line, maxTry), Command: line})
 	}
-	return problemf(hint, "There is no command %q", clip(name, 40))
+	if len(p.Try) > 0 {
+		p.Hint = "did you mean " + strings.Join(n.best(2), " or ") + "?"
+	} else if words := strings.TrimSpace(name + " " + rest); words != "" {
+		p.Try = append(p.Try, message.Action{Label: "Search for it", Command: "search " + clip(words, 500)})
+	}
+	p.Try = append(p.Try, message.Action{Label: "What you can ask", Command: "help"})
+	return p
 }
 
 // Handle implements [Handler].
@@ -158,7 +170,7 @@ func (r *Router) Handle(ctx context.Context, inv Invocation) Reply {
 func (r *Router) answer(ctx context.Context, inv Invocation) (Reply, Outcome) {
 	c, ok := r.find(inv.Command)
 	if !ok {
-		return r.fail(ctx, inv, r.unknown(inv.Command))
+		return r.fail(ctx, inv, noCommand(inv.Command, inv.Rest, r.commands))
 	}
 	for _, p := range c.Params {
 		if p.Required && strings.TrimSpace(inv.Args[p.Name]) == "" {
@@ -195,6 +207,7 @@ func (r *Router) fail(ctx context.Context, inv Invocation, err error) (Reply, Ou
 		say, hint, fault = fmt.Sprintf("query, column %d: %s", syntax.Col, syntax.Msg), syntax.Hint, "query"
 		if src := inv.Args["query"]; src != "" {
 			blocks = append(blocks, message.Preformatted{Text: syntax.Caret(src)})
+			try = mended(inv, src, syntax)
 		}
 	case errors.As(err, &p):
 		say, hint, fault, try = p.Say, p.Hint, p.Param, p.Try
@@ -253,24 +266,6 @@ func clip(s string, most int) string {
 		return string(r[:most-1]) + "…"
 	}
 	return s
-}
-
-// Nearest returns the name that differs least from what was typed, if it differs
-// little enough to be a slip; a longer name that begins so is near, too.
-func Nearest(typed string, names []string) string {
-	typed = strings.ToLower(typed)
-	best, least := "", 2+len(typed)/4
-	for _, n := range names {
-		low := strings.ToLower(n)
-		d := distance(typed, low)
-		if len(typed) >= 3 && strings.HasPrefix(low, typed) {
-			d = 1
-		}
-		if d < least {
-			best, least = n, d
-		}
-	}
-	return best
 }
 
 // distance is the number of letters to insert, delete, replace or swap with a

@@ -178,6 +178,15 @@ type Subscription struct {
 	Publish bool `json:"publish,omitempty"`
 }
 
+// An Opinion is how many people found a work useful, and how many not.
+type Opinion struct{ Useful, Not int }
+
+// Found is a work with what people found of it.
+type Found struct {
+	Work Work
+	Opinion
+}
+
 // ErrNever is in the chain of the error for a cadence whose day never comes, as 30
 // February.
 var ErrNever = errors.New("that day never comes")

@@ -286,4 +286,8 @@ type License struct {
 	Source  string   `json:"source"`         // where the text stands
 	Read    bool     `json:"read,omitempty"` // flags read in the text itself, not in a secondary source
 	Note    string   `json:"note,omitempty"` // the clause that sets each flag, in our words
+	// Withheld are the countries, and EU, in which it licenses nothing; WithheldOf says of
+	// what, where that is not everything: "multimodal models".
+	Withheld   []Country `json:"withheld,omitempty"`
+	WithheldOf string    `json:"withheld_of,omitempty"`
 }

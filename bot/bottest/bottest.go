@@ -259,6 +259,13 @@ func names() query.Names {
 			}
 			return "", false
 		},
+		Suggest: func(field, value string) []string {
+			var names []string
+			for _, t := range topics {
+				names = append(names, t.Name)
+			}
+			return bot.Suggest(field, value, names)
+		},
 		Show: func(field, value string) string {
 			if field == "country" {
 				return reg.CountryName(feeds.Country(value))
@@ -468,15 +475,19 @@ func (d *FakeDesk) Latest(context.Context, digest.Destination) (digest.Digest, b
 	return digest.Digest{}, false, d.Err
 }
 
-// Series implements [bot.Press]: no digest has shown a work, and nobody has voted.
-func (d *FakeDesk) Series(ctx context.Context, ask digest.Question, _ digest.Destination) (digest.Series, error) {
+// Series implements [bot.Press]: no digest has shown a work.
+func (d *FakeDesk) Series(ctx context.Context, ask digest.Question, team digest.Destination) (digest.Series, error) {
 	q, err := d.ParseQuery(ctx, ask.Query)
 	if err != nil {
 		return digest.Series{}, err
 	}
 	c := digest.NewCounter(ask)
 	for _, w := range d.matching(q) {
-		if ask.Selection == digest.SelectAll {
+		o, err := d.Opinion(ctx, bot.Place{Platform: team.Platform, Workspace: team.Workspace}, w.ID)
+		if err != nil {
+			return digest.Series{}, err
+		}
+		if ask.Selection == digest.SelectAll || ask.Selection == digest.SelectUseful && o.Useful > o.Not {
 			c.Add(&w)
 		}
 	}
@@ -600,9 +611,42 @@ func (d *FakeDesk) Vote(_ context.Context, _ bot.Place, person string, work dige
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.Err == nil {
-		d.votes[person+" "+string(work)] = value
+		if d.votes[person+" "+string(work)] = value; value == 0 {
+			delete(d.votes, person+" "+string(work))
+		}
 	}
 	return d.Err
+}
+
+// Opinion implements [bot.Preferences].
+func (d *FakeDesk) Opinion(_ context.Context, _ bot.Place, work digest.WorkID) (o digest.Opinion, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, value := range d.votes {
+		if _, of, _ := strings.Cut(key, " "); digest.WorkID(of) != work {
+			continue
+		}
+		if value > 0 {
+			o.Useful++
+		} else {
+			o.Not++
+		}
+	}
+	return o, d.Err
+}
+
+// FoundUseful implements [bot.Preferences]. Votes have no date here.
+func (d *FakeDesk) FoundUseful(ctx context.Context, p bot.Place, _ time.Time, limit int) (out []digest.Found, err error) {
+	if d.Err != nil {
+		return nil, d.Err
+	}
+	for _, w := range d.matching(query.Query{}) {
+		if o, _ := d.Opinion(ctx, p, w.ID); o.Useful > o.Not && len(out) < limit {
+			out = append(out, digest.Found{Work: w, Opinion: o})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b digest.Found) int { return b.Useful - a.Useful })
+	return out, nil
 }
 
 // Save implements [bot.Preferences].

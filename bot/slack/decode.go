@@ -221,13 +221,14 @@ func (a *Adapter) decodeCommand(id string, raw []byte) (ask, error) {
 }
 
 // typed is what a typed line asks. A line that does not parse is handed on by its
-// first word: the handler says it best.
+// first word, with the others: the handler says it best.
 func (a *Adapter) typed(id, line, name string, b back) ask {
 	inv := bot.Invocation{ID: id, Place: place(b), Asker: bot.Person{ID: b.user, Name: name}}
 	cmd, args, err := a.opt.Parse(line)
 	if err != nil {
-		cmd, _, _ = strings.Cut(strings.TrimLeft(strings.TrimSpace(line), "/"), " ")
+		cmd, inv.Rest, _ = strings.Cut(strings.TrimLeft(strings.TrimSpace(line), "/"), " ")
 		cmd, args = strings.ToLower(clip(cmd, 60)), nil
+		inv.Rest = strings.TrimSpace(inv.Rest)
 	}
 	inv.Command, inv.Args = cmd, args
 	return ask{inv: inv, back: b}

@@ -314,9 +314,10 @@ var homeParts = []struct {
 	title, command string
 	most           int
 }{
-	{"My subscriptions", "subscriptions", 24},
-	{"This week", "latest", 44},
-	{"Saved", "saved", 20},
+	{"My subscriptions", "subscriptions", 20},
+	{"This week", "latest", 40},
+	{"Found useful here", "useful", 20},
+	{"Saved", "saved", 16},
 }
 
 // home publishes somebody's App Home.

@@ -482,7 +482,7 @@ type licenseRow struct {
 func (s *site) licenses(*http.Request) (reply, error) {
 	var rows []licenseRow
 	for _, l := range s.Registry.Licenses() {
-		rows = append(rows, licenseRow{cmp.Or(l.Name, l.ID), pathTo("license", l.ID), bot.Caution(l.Flags), l.Class, l.OSI})
+		rows = append(rows, licenseRow{cmp.Or(l.Name, l.ID), pathTo("license", l.ID), bot.Caution(l.ID, l.Flags), l.Class, l.OSI})
 	}
 	slices.SortStableFunc(rows, func(a, b licenseRow) int {
 		return cmp.Or(cmp.Compare(b.Weights, a.Weights), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)))

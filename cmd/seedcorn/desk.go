@@ -180,6 +180,14 @@ func (d desk) Vote(ctx context.Context, p bot.Place, person string, work digest.
 	return d.db.Vote(ctx, p.Destination(), person, work, value, d.now())
 }
 
+func (d desk) Opinion(ctx context.Context, p bot.Place, work digest.WorkID) (digest.Opinion, error) {
+	return d.db.Opinion(ctx, p.Destination(), work)
+}
+
+func (d desk) FoundUseful(ctx context.Context, p bot.Place, since time.Time, limit int) ([]digest.Found, error) {
+	return d.db.FoundUseful(ctx, p.Destination(), since, limit)
+}
+
 func (d desk) Save(ctx context.Context, p bot.Place, person string, work digest.WorkID, on bool) error {
 	return d.db.Save(ctx, p.Destination(), person, work, on, d.now())
 }

@@ -359,7 +359,7 @@ func (a *app) licensesCommand() *cobra.Command {
 			t := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "LICENSE\tCLASS OF WEIGHTS\tFLAGS")
 			for _, l := range reg.Licenses() {
-				fmt.Fprintf(t, "%s\t%s\t%s\n", l.ID, l.Class, bot.Caution(l.Flags))
+				fmt.Fprintf(t, "%s\t%s\t%s\n", l.ID, l.Class, bot.Caution(l.ID, l.Flags))
 			}
 			return t.Flush()
 		},

@@ -16,6 +16,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"seedcorn/bot"
 	"seedcorn/bot/web"
 	"seedcorn/digest"
 	"seedcorn/digest/jobs"
@@ -301,6 +302,19 @@ func (w *world) names(ctx context.Context) query.Names {
 		Topic: func(name string) (string, bool) {
 			t, err := w.db.Topic(ctx, strings.ToLower(name))
 			return t.Query, err == nil
+		},
+		Suggest: func(field, value string) []string {
+			var names []string
+			if field == "topic" {
+				topics, err := w.db.Topics(ctx)
+				if err != nil {
+					return nil // there is a fault to tell without them
+				}
+				for _, t := range topics {
+					names = append(names, t.Name)
+				}
+			}
+			return bot.Suggest(field, value, names)
 		},
 		Show: func(field, value string) string {
 			switch field {

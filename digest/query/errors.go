@@ -14,6 +14,16 @@ type SyntaxError struct {
 	Len  int    // how many runes it spans, at least 1
 	Msg  string // what is wrong, lower case
 	Hint string // what to do about it; may be empty
+	// Instead are texts of which one is perhaps meant in place of the fault, best first.
+	Instead []string
+}
+
+// Mended is src with one of [SyntaxError.Instead] in place of the fault.
+func (e *SyntaxError) Mended(src, instead string) string {
+	runes := []rune(strings.ToValidUTF8(src, "\uFFFD"))
+	at := min(max(e.Col-1, 0), len(runes))
+	end := min(at+max(e.Len, 1), len(runes))
+	return string(runes[:at]) + instead + string(runes[end:])
 }
 
 func (e *SyntaxError) Error() string {

@@ -370,11 +370,11 @@ func (p *parser) field() (n node, ok bool, err error) {
 			return nil, false, nil // just a word with a sign in it
 		}
 		p.pos = at
-		hint := `to search for it as text, put it in quotes`
+		fault := p.errorf(start, `to search for it as text, put it in quotes`, "there is no field %q", name)
 		if guess != "" {
-			hint = "did you mean " + guess + ":?"
+			fault.Hint, fault.Instead = "did you mean "+guess+":?", []string{guess + op}
 		}
-		return nil, true, p.errorf(start, hint, "there is no field %q", name)
+		return nil, true, fault
 	}
 	p.pos = at
 	if op == "=" {
@@ -481,11 +481,11 @@ func (p *parser) openness(op string, vs []value) (node, error) {
 			for c := feeds.Unknown; c <= feeds.OpenSource; c++ {
 				names = append(names, c.String())
 			}
-			hint := "one of open, " + strings.Join(names[1:], ", ")
+			fault := p.unknown(v, "one of open, "+strings.Join(names[1:], ", "), "%q is not a class of openness", v.text)
 			if g := nearest(strings.ToLower(v.text), names); g != "" {
-				hint = "did you mean openness:" + g + "?"
+				fault.Hint, fault.Instead = "did you mean openness:"+g+"?", []string{g}
 			}
-			return nil, p.unknown(v, hint, "%q is not a class of openness", v.text)
+			return nil, fault
 		}
 		switch {
 		case op != ":" && c == feeds.Unknown:
@@ -509,7 +509,7 @@ func (p *parser) topic(v value) (node, error) {
 	}
 	src, ok := p.names.Topic(v.text)
 	if !ok {
-		return nil, p.unknown(v, p.suggest(fieldTopic, v.text), "there is no topic %q", v.text)
+		return nil, p.suggest(p.unknown(v, "", "there is no topic %q", v.text), fieldTopic, v.text, v.text)
 	}
 	name := strings.ToLower(v.text)
 	if slices.Contains(p.topics, name) {
@@ -524,20 +524,23 @@ func (p *parser) topic(v value) (node, error) {
 	return topic{name: v.text, part: n}, nil
 }
 
-// suggest words a hint from the names' near misses.
-func (p *parser) suggest(f field, typed string) string {
+// suggest adds the names' near misses of what was typed to a fault of a whole value.
+func (p *parser) suggest(fault *SyntaxError, f field, typed, whole string) *SyntaxError {
 	if p.names.Suggest == nil {
-		return ""
+		return fault
 	}
 	near := p.names.Suggest(string(f), typed)
 	if len(near) == 0 {
-		return ""
+		return fault
 	}
 	near = slices.Clone(near[:min(3, len(near))])
 	for i, s := range near {
+		s = strings.Replace(whole, typed, s, 1) // one of "CN+Frnace"
+		fault.Instead = append(fault.Instead, quoteValue(s))
 		near[i] = string(f) + ":" + quoteValue(s)
 	}
-	return "did you mean " + strings.Join(near, " or ") + "?"
+	fault.Hint = "did you mean " + strings.Join(near, " or ") + "?"
+	return fault
 }
 
 // The closed lists, with the names that people use for their members.
@@ -601,7 +604,7 @@ func (p *parser) filter(f field, vs []value, start int) (node, error) {
 			if p.names.Lab != nil {
 				var ok bool
 				if labs, ok = p.names.Lab(v.text); !ok || len(labs) == 0 {
-					return nil, p.unknown(v, p.suggest(f, v.text), "there is no lab %q in the registry", v.text)
+					return nil, p.suggest(p.unknown(v, "", "there is no lab %q in the registry", v.text), f, v.text, v.text)
 				}
 			}
 			for _, l := range labs {
@@ -613,7 +616,7 @@ func (p *parser) filter(f field, vs []value, start int) (node, error) {
 			if p.names.License != nil {
 				var ok bool
 				if id, ok = p.names.License(v.text); !ok {
-					return nil, p.unknown(v, p.suggest(f, v.text), "there is no license %q in the registry", v.text)
+					return nil, p.suggest(p.unknown(v, "", "there is no license %q in the registry", v.text), f, v.text, v.text)
 				}
 			}
 			add(id, show(id))
@@ -651,11 +654,11 @@ func oneOf[T ~string](p *parser, f field, v value, list []T) (string, error) {
 		}
 		names = append(names, string(k))
 	}
-	hint := "one of " + strings.Join(names, ", ")
+	fault := p.unknown(v, "one of "+strings.Join(names, ", "), "%s: has no value %q", f, v.text)
 	if g := nearest(typed, names); g != "" {
-		hint = fmt.Sprintf("did you mean %s:%s?", f, g)
+		fault.Hint, fault.Instead = fmt.Sprintf("did you mean %s:%s?", f, g), []string{g}
 	}
-	return "", p.unknown(v, hint, "%s: has no value %q", f, v.text)
+	return "", fault
 }
 
 // countries returns what a value of country: stands for, and its name if it is a
@@ -681,7 +684,7 @@ func (p *parser) countries(v value) (codes []feeds.Country, group string, err er
 		if p.names.Country != nil {
 			var ok bool
 			if code, ok = p.names.Country(part); !ok {
-				return nil, "", p.unknown(v, p.suggest(fieldCountry, part), "there is no country %q", part)
+				return nil, "", p.suggest(p.unknown(v, "", "there is no country %q", part), fieldCountry, part, v.text)
 			}
 		}
 		codes = append(codes, code)

@@ -359,3 +359,79 @@ func TestTallyFound(t *testing.T) {
 		}
 	})
 }
+
+// People are counted once whatever channels they vote in, in their workspace only, and
+// under whichever id they meant a work.
+func TestOpinions(t *testing.T) {
+	onBoth(t, func(t *testing.T, p place) {
+		db := p.open(t)
+		ctx := t.Context()
+		ingest(t, db, entry("feed:a", "1", "One", 0), entry("feed:a", "2", "Two", 1), entry("feed:a", "3", "Three", 2))
+		works := everyWork(t, db)
+		in := func(workspace, channel string) digest.Destination {
+			return digest.Destination{Platform: "test", Workspace: workspace, Channel: channel}
+		}
+		for i, v := range []struct {
+			in     digest.Destination
+			person string
+			work   int
+			value  int
+		}{
+			{in("w", "c"), "ada", 0, 1},
+			{in("w", "d"), "ada", 0, 1},
+			{in("w", "d"), "bob", 0, 1},
+			{in("w", "d"), "eve", 0, -1},
+			{in("w", "c"), "ada", 1, 1},
+			{in("w", "c"), "eve", 2, -1},
+			{in("w2", "c"), "ada", 2, 1},
+		} {
+			if err := db.Vote(ctx, v.in, v.person, works[v.work].ID, v.value, t0.Add(time.Duration(i)*time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found := func(in digest.Destination, since time.Time, limit int) (out []string) {
+			t.Helper()
+			got, err := db.FoundUseful(ctx, in, since, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range got {
+				if o, err := db.Opinion(ctx, in, f.Work.ID); err != nil || o != f.Opinion {
+					t.Errorf("of %s %+v and %+v, %v", f.Work.Title, o, f.Opinion, err)
+				}
+				out = append(out, fmt.Sprintf("%s %d-%d", f.Work.Title, f.Useful, f.Not))
+			}
+			return out
+		}
+		for _, tt := range []struct {
+			in    digest.Destination
+			since time.Time
+			limit int
+			want  []string
+		}{
+			{in("w", "c"), t0, 5, []string{works[0].Title + " 2-1", works[1].Title + " 1-0"}},
+			{in("w", "c"), t0, 1, []string{works[0].Title + " 2-1"}},
+			{in("w", "elsewhere"), t0.Add(4 * time.Hour), 5, []string{works[1].Title + " 1-0"}},
+			{in("w2", "c"), t0, 5, []string{works[2].Title + " 1-0"}},
+			{in("w3", "c"), t0, 5, nil},
+		} {
+			if d := cmp.Diff(tt.want, found(tt.in, tt.since, tt.limit)); d != "" {
+				t.Errorf("%+v since %s: %s", tt.in, tt.since, d)
+			}
+		}
+		if o, err := db.Opinion(ctx, in("w", "c"), works[2].ID); err != nil || o != (digest.Opinion{Not: 1}) {
+			t.Errorf("%+v, %v", o, err)
+		}
+		one, err := db.Join(ctx, works[0].ID, works[1].ID, "ada", "the same")
+		if err != nil {
+			t.Fatal(err)
+		}
+		joined, err := db.Work(ctx, one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff([]string{joined.Title + " 2-1"}, found(in("w", "c"), t0, 5)); d != "" {
+			t.Error(d)
+		}
+	})
+}

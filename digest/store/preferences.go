@@ -145,9 +145,9 @@ func (db *DB) Saved(ctx context.Context, in digest.Destination, person string) (
 	return out, nil
 }
 
-// Useful returns the works that more people found useful than not, in any channel of
-// a destination's workspace; in every place if it names no platform.
-func (db *DB) Useful(ctx context.Context, in digest.Destination) (map[digest.WorkID]bool, error) {
+// workspacePrefix begins the places of a destination's workspace; of every place if it
+// names no platform.
+func workspacePrefix(in digest.Destination) string {
 	prefix := ""
 	switch {
 	case in.Workspace != "":
@@ -155,7 +155,55 @@ func (db *DB) Useful(ctx context.Context, in digest.Destination) (map[digest.Wor
 	case in.Platform != "": // one person's, or a platform without workspaces
 		prefix = placeOf(in)
 	}
-	prefix = clean(prefix)
+	return clean(prefix)
+}
+
+// Opinion counts who in a destination's workspace has voted on a work, under whichever
+// id. Somebody who has voted in two channels is one.
+func (db *DB) Opinion(ctx context.Context, in digest.Destination, work digest.WorkID) (o digest.Opinion, err error) {
+	err = first(ctx, db, `SELECT COUNT(DISTINCT CASE WHEN value > 0 THEN person END), COUNT(DISTINCT CASE WHEN value < 0 THEN person END)
+		FROM votes WHERE work IN `+allOf+` AND SUBSTR(place, 1, LENGTH($2)) = $2`, []any{string(work), workspacePrefix(in)}, &o.Useful, &o.Not)
+	if err != nil {
+		return o, fmt.Errorf("reading votes: %w", explain(err))
+	}
+	return o, nil
+}
+
+// FoundUseful returns the works that more people of a destination's workspace found
+// useful than not, of those on which somebody has voted since a time: what most found
+// useful first, then what was voted on last. limit is 1 to 100.
+func (db *DB) FoundUseful(ctx context.Context, in digest.Destination, since time.Time, limit int) (out []digest.Found, err error) {
+	err = each(ctx, db, `SELECT `+currently("votes")+`, COUNT(DISTINCT CASE WHEN value > 0 THEN person END), COUNT(DISTINCT CASE WHEN value < 0 THEN person END), MAX(at)
+		FROM votes WHERE SUBSTR(place, 1, LENGTH($1)) = $1 GROUP BY 1 HAVING SUM(value) > 0 AND MAX(at) >= $2 ORDER BY 2 DESC, 4 DESC, 1 LIMIT $3`,
+		[]any{workspacePrefix(in), millis(since), min(max(limit, 1), 100)}, func(r *sql.Rows) error {
+			var f digest.Found
+			var at int64
+			err := r.Scan(&f.Work.ID, &f.Useful, &f.Not, &at)
+			out = append(out, f)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("reading votes: %w", explain(err))
+	}
+	kept := out[:0]
+	for _, f := range out {
+		w, err := db.Work(ctx, f.Work.ID)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.Work = w
+		kept = append(kept, f)
+	}
+	return kept, nil
+}
+
+// Useful returns the works that more people found useful than not, in any channel of
+// a destination's workspace; in every place if it names no platform.
+func (db *DB) Useful(ctx context.Context, in digest.Destination) (map[digest.WorkID]bool, error) {
+	prefix := workspacePrefix(in)
 	out := map[digest.WorkID]bool{}
 	err := each(ctx, db, "SELECT "+currently("votes")+" FROM votes WHERE SUBSTR(place, 1, LENGTH($1)) = $1 GROUP BY 1 HAVING SUM(value) > 0", []any{prefix}, func(r *sql.Rows) error {
 		var id digest.WorkID

@@ -390,6 +390,14 @@ func (c *checker) class(i int) {
 	if osi, known := SPDX(l.ID); known && osi != l.OSI {
 		c.license(i, "osi", "", fmt.Sprintf("osi is %t, the SPDX License List says %t", l.OSI, osi), "see https://spdx.org/licenses/")
 	}
+	for _, w := range l.Withheld {
+		if _, ok := ParseCountry(string(w)); !ok && w != "EU" {
+			c.license(i, "withheld", string(w), fmt.Sprintf("no country %q", clip(string(w))), "give ISO 3166-1 codes, or EU")
+		}
+	}
+	if territory := slices.Contains(l.Flags, feeds.FlagTerritory); len(l.Withheld) > 0 && !territory || l.WithheldOf != "" && len(l.Withheld) == 0 {
+		c.license(i, "withheld", "", "withheld without the flag territory, or withheld-of without withheld", "give both")
+	}
 	if l.OSI && slices.Contains(l.Flags, feeds.FlagNotOSI) {
 		c.license(i, "flags", string(feeds.FlagNotOSI), "OSI-approved and flagged not-osi", "keep one of them")
 	}

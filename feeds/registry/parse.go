@@ -355,10 +355,16 @@ func licenseField(l *feeds.License, key, value string) error {
 		l.Source = value
 	case "note":
 		l.Note = value
+	case "withheld":
+		for _, c := range list(value) {
+			l.Withheld = append(l.Withheld, feeds.Country(c))
+		}
+	case "withheld-of":
+		l.WithheldOf = value
 	default:
 		return &fieldError{
 			fmt.Sprintf("unknown field %q of a license", clip(key)),
-			"want class, flags, osi, read, alias, text, source or note",
+			"want class, flags, osi, read, alias, text, source, note, withheld or withheld-of",
 		}
 	}
 	return nil
