@@ -185,6 +185,7 @@ type balanceView struct {
 	Groups     []link // names of countries and groups, to choose from
 	CSV        string
 	JSONL      string
+	Picture    string
 	Method     string
 	FloorKnown string
 	FloorWorks int
@@ -220,7 +221,7 @@ func (s *site) balance(r *http.Request) (reply, error) {
 	}
 	v := balanceView{
 		Ask: a, Step: cmp.Or(string(a.Step), "none"), Wrong: bad, Rules: digest.Rules, Selections: pageSelections, Views: viewNames, Steps: stepNames, Of: digest.Measures,
-		CSV: a.address("/balance.csv"), JSONL: a.address("/balance.jsonl"),
+		CSV: a.address("/balance.csv"), JSONL: a.address("/balance.jsonl"), Picture: a.address("/balance.png"),
 		Method: digest.Method, FloorKnown: fmt.Sprintf("%.0f%%", digest.FloorKnown*100), FloorWorks: digest.FloorWorks, FloorLabs: digest.FloorLabs,
 	}
 	for _, g := range digest.Groups() {
@@ -268,7 +269,11 @@ func (s *site) balance(r *http.Request) (reply, error) {
 	for _, c := range v.Coverage {
 		v.Looked += c.Sources
 	}
-	return s.page("balance", 0, view{Title: "The balance", Nav: "/balance", Body: v})
+	out := view{Title: "The balance", Nav: "/balance", Body: v}
+	if c, ok := mainChart(b); ok && s.Access == Public {
+		out.Preview = s.previewOf(r, v.Finding, v.Picture, c)
+	}
+	return s.page("balance", 0, out)
 }
 
 // balanceLines are the lines of a table, or what is wrong with the question as
@@ -279,11 +284,7 @@ func (s *site) balanceLines(r *http.Request) ([]bot.BalanceLine, *reply, error) 
 		return nil, nil, err
 	}
 	if bad != nil {
-		words := bad.Msg
-		if bad.Column > 0 {
-			words = fmt.Sprintf("query, column %d: %s\n\n%s", bad.Column, bad.Msg, bad.Caret)
-		}
-		return nil, faulty(words + "\n" + bad.Hint), nil
+		return nil, faulty(bad.words()), nil
 	}
 	b, err := s.counted(r, a)
 	return bot.BalanceLines(b), nil, err

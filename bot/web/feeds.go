@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"html"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -29,6 +31,7 @@ type (
 		Updated   string      `xml:"updated"`
 		Links     []atomLink  `xml:"link"`
 		Generator string      `xml:"generator"`
+		Author    atomPerson  `xml:"author"` // of the feed; entries have their own
 		Entries   []atomEntry `xml:"entry"`
 	}
 	atomLink struct {
@@ -45,6 +48,11 @@ type (
 		Links      []atomLink     `xml:"link"`
 		Categories []atomCategory `xml:"category"`
 		Summary    string         `xml:"summary"` // plain text, the default type
+		Content    *atomContent   `xml:"content"`
+	}
+	atomContent struct {
+		Type string `xml:"type,attr"`
+		Body string `xml:",chardata"`
 	}
 	atomPerson struct {
 		Name string `xml:"name"`
@@ -62,6 +70,9 @@ func (s *site) feedTitle(text string) string {
 	}
 	return s.Title + ": " + tidy(text)
 }
+
+// titled is a title for programs, some of which take an entry without one for broken.
+func titled(title string) string { return cmp.Or(strings.TrimSpace(tidy(title)), "without a title") }
 
 // unnamed is the author of a work of no lab that is known: Atom wants one.
 const unnamed = "lab not known"
@@ -121,7 +132,32 @@ func (s *site) updated(works []digest.Work) time.Time {
 	return last
 }
 
-func changed(w digest.Work) time.Time { return latestOf(w.First, w.Last) }
+// changed is when the newest thing happened to a work, a correction among them.
+func changed(w digest.Work) time.Time {
+	last := latestOf(w.First, w.Last)
+	for _, e := range w.Events {
+		last = latestOf(last, e.At)
+	}
+	return last
+}
+
+// tag names a thing for ever: unlike an address it stays when the pages come to be
+// asked by another scheme, port or path. https://www.rfc-editor.org/rfc/rfc4151
+func (s *site) tag(r *http.Request, thing string) string {
+	host := "localhost" // which an address of IPv6 stands for: it can't be in a tag
+	if u, err := url.Parse(s.absolute(r, "/")); err == nil && u.Hostname() != "" && !strings.Contains(u.Hostname(), ":") {
+		host = strings.ToLower(u.Hostname())
+	}
+	return "tag:" + host + ",2026:" + thing
+}
+
+func (s *site) workTag(r *http.Request, id digest.WorkID) string {
+	return s.tag(r, "work/"+url.PathEscape(string(id)))
+}
+
+func (s *site) digestTag(r *http.Request, id digest.DigestID) string {
+	return s.tag(r, "digest/"+url.PathEscape(string(id)))
+}
 
 func latestOf(a, b time.Time) time.Time {
 	if b.After(a) {
@@ -137,7 +173,7 @@ func (s *site) atom(r *http.Request) (reply, error) {
 	}
 	self := s.absolute(r, withQuery("/feed.atom", "q", f.Text))
 	feed := atomFeed{
-		ID: self, Title: s.feedTitle(f.Text), Subtitle: "AI research with the country of the lab and the openness of the license", Updated: stamp(s.updated(f.Works)), Generator: "Seedcorn",
+		ID: s.tag(r, withQuery("works", "q", f.Text)), Title: s.feedTitle(f.Text), Author: atomPerson{s.Title}, Subtitle: "AI research with the country of the lab and the openness of the license", Updated: stamp(s.updated(f.Works)), Generator: "Seedcorn",
 		Links: []atomLink{{"self", "application/atom+xml", s.keyed(r, self)}, {"alternate", "text/html", s.absolute(r, searchFor(f.Text))}},
 	}
 	if f.Next != "" {
@@ -146,7 +182,7 @@ func (s *site) atom(r *http.Request) (reply, error) {
 	for _, w := range f.Works {
 		page := s.absolute(r, pathTo("work", w.ID))
 		e := atomEntry{
-			ID: page, Title: tidy(w.Title), Updated: stamp(changed(w)), Published: stamp(w.First), Summary: synopsis(w),
+			ID: s.workTag(r, w.ID), Title: titled(w.Title), Updated: stamp(changed(w)), Published: stamp(w.First), Summary: synopsis(w),
 			Links: []atomLink{{"alternate", "text/html", page}},
 		}
 		if u := webURL(w.URL); u != "" {
@@ -218,6 +254,7 @@ type (
 		ExternalURL string       `json:"external_url,omitempty"`
 		Title       string       `json:"title"`
 		ContentText string       `json:"content_text"`
+		Image       string       `json:"image,omitempty"`
 		Published   string       `json:"date_published"`
 		Modified    string       `json:"date_modified"`
 		Authors     []jsonAuthor `json:"authors"`
@@ -241,7 +278,7 @@ func (s *site) jsonFeed(r *http.Request) (reply, error) {
 	for _, w := range f.Works {
 		page := s.absolute(r, pathTo("work", w.ID))
 		it := jsonItem{
-			ID: page, URL: page, ExternalURL: webURL(w.URL), Title: tidy(w.Title), ContentText: synopsis(w),
+			ID: s.workTag(r, w.ID), URL: page, ExternalURL: webURL(w.URL), Title: titled(w.Title), ContentText: synopsis(w),
 			Published: stamp(w.First), Modified: stamp(changed(w)), Tags: tagsOf(w),
 		}
 		for _, a := range authors(w) {
@@ -288,15 +325,19 @@ func (s *site) digestsAtom(r *http.Request) (reply, error) {
 	}
 	self := s.absolute(r, "/digests.atom")
 	feed := atomFeed{
-		ID: self, Title: s.Title + ": digests", Updated: stamp(last), Generator: "Seedcorn",
+		ID: s.tag(r, "digests"), Title: s.Title + ": digests", Author: atomPerson{s.Title}, Updated: stamp(last), Generator: "Seedcorn",
 		Links: []atomLink{{"self", "application/atom+xml", self}, {"alternate", "text/html", s.absolute(r, "/digests")}},
 	}
 	for _, e := range editions {
 		page := s.absolute(r, pathTo("digest", e.ID))
-		feed.Entries = append(feed.Entries, atomEntry{
-			ID: page, Title: editionTitle(e), Updated: stamp(amended(e)), Published: stamp(e.Composed), Summary: tidy(bot.Digest(e.Digest).Summary),
+		x := atomEntry{
+			ID: s.digestTag(r, e.ID), Title: editionTitle(e), Updated: stamp(amended(e)), Published: stamp(e.Composed), Summary: tidy(bot.Digest(e.Digest).Summary),
 			Authors: []atomPerson{{s.Title}}, Links: []atomLink{{"alternate", "text/html", page}},
-		})
+		}
+		if pic, ok := s.pictureOf(r, e); ok {
+			x.Content = &atomContent{"html", "<p>" + html.EscapeString(x.Summary) + "</p>\n<p><a href=\"" + html.EscapeString(page) + "\"><img src=\"" + html.EscapeString(pic.URL) + "\" alt=\"" + html.EscapeString(pic.Name) + "\"></a></p>"}
+		}
+		feed.Entries = append(feed.Entries, x)
 	}
 	return encodeAtom(feed)
 }
@@ -314,12 +355,26 @@ func (s *site) digestsJSON(r *http.Request) (reply, error) {
 	}
 	for _, e := range editions {
 		page := s.absolute(r, pathTo("digest", e.ID))
-		feed.Items = append(feed.Items, jsonItem{
-			ID: page, URL: page, Title: editionTitle(e), ContentText: tidy(bot.Digest(e.Digest).Summary), Published: stamp(e.Composed), Modified: stamp(amended(e)),
+		it := jsonItem{
+			ID: s.digestTag(r, e.ID), URL: page, Title: editionTitle(e), ContentText: tidy(bot.Digest(e.Digest).Summary), Published: stamp(e.Composed), Modified: stamp(amended(e)),
 			Authors: []jsonAuthor{{s.Title}}, Tags: []string{},
-		})
+		}
+		if pic, ok := s.pictureOf(r, e); ok {
+			it.Image = pic.URL
+		}
+		feed.Items = append(feed.Items, it)
 	}
 	return encodeJSONFeed(feed)
+}
+
+// pictureOf is the picture of a digest with its words, where whoever reads the feed can
+// have it: a feed reader shows no cookie.
+func (s *site) pictureOf(r *http.Request, e Edition) (link, bool) {
+	c, ok := headChart(e.Digest)
+	if !ok || s.Access != Public {
+		return link{}, false
+	}
+	return link{tidy(c.Alt), s.absolute(r, picturePath(e.ID))}, true
 }
 
 // editionTitle tells one week's digest from the next.

@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 
 	"seedcorn/bot"
 	"seedcorn/digest"
@@ -28,7 +32,7 @@ func TestAtom(t *testing.T) {
 		t.Fatal(err)
 	}
 	const self = "https://research.example/feed.atom?q=experts+country%3ACN"
-	if f.ID != self || f.Links[0].Href != self || f.Links[1].Href != "https://research.example/search?q=experts+country%3ACN" {
+	if f.ID != "tag:research.example,2026:works?q=experts+country%3ACN" || f.Links[0].Href != self || f.Links[1].Href != "https://research.example/search?q=experts+country%3ACN" {
 		t.Errorf("id %s, links %v", f.ID, f.Links)
 	}
 	if len(f.Entries) < 10 {
@@ -36,7 +40,7 @@ func TestAtom(t *testing.T) {
 	}
 	last := ""
 	for _, e := range f.Entries {
-		if _, err := time.Parse(time.RFC3339, e.Updated); err != nil || e.Published > e.Updated || e.Title == "" || len(e.Authors) == 0 || !strings.HasPrefix(e.ID, "https://research.example/work/w") {
+		if _, err := time.Parse(time.RFC3339, e.Updated); err != nil || e.Published > e.Updated || e.Title == "" || len(e.Authors) == 0 || !strings.HasPrefix(e.ID, "tag:research.example,2026:work/w") {
 			t.Errorf("entry %+v: %v", e, err)
 		}
 		if !slices.Contains(e.Categories, atomCategory{Term: "country:CN"}) {
@@ -101,9 +105,104 @@ func TestDigestFeeds(t *testing.T) {
 		t.Fatalf("%d entries, %d items, updated %s", len(f.Entries), len(j.Items), f.Updated)
 	}
 	for i, e := range f.Entries {
-		if e.ID != "https://research.example/digest/d00000000000"+strconv.Itoa(i) || e.ID != j.Items[i].URL || e.Title != j.Items[i].Title || !strings.Contains(e.Summary, "work") {
+		if e.ID != "tag:research.example,2026:digest/d00000000000"+strconv.Itoa(i) || e.ID != j.Items[i].ID || e.Links[0].Href != j.Items[i].URL || e.Title != j.Items[i].Title || !strings.Contains(e.Summary, "work") {
 			t.Errorf("entry %+v, item %+v", e, j.Items[i])
 		}
+	}
+}
+
+// A digest in a feed shows its picture where a feed reader can have it, with what it
+// says for those who do not see it, and it is there.
+func TestDigestPictures(t *testing.T) {
+	h := New(open(full(30)))
+	var f atomFeed
+	if err := xml.Unmarshal([]byte(body(t, get(t, h, "/digests.atom"))), &f); err != nil {
+		t.Fatal(err)
+	}
+	if f.Entries[1].Content != nil {
+		t.Error("a picture of a digest of nothing")
+	}
+	for _, e := range f.Entries[:1] {
+		if e.Content == nil || e.Content.Type != "html" {
+			t.Fatalf("entry %s has content %+v", e.ID, e.Content)
+		}
+		root, err := html.Parse(strings.NewReader(e.Content.Body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var src, alt string
+		for n := range root.Descendants() {
+			if n.DataAtom == atom.Img {
+				src, alt = attr(n, "src"), attr(n, "alt")
+			}
+		}
+		path, ours := strings.CutPrefix(src, "https://research.example")
+		if resp := get(t, h, path); !ours || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "image/png" || !strings.Contains(alt, "rule share") {
+			t.Errorf("a picture at %q, which says %q", src, alt)
+		}
+	}
+	at := now
+	opt := closed(&at)
+	opt.Access = ByProxy
+	req := httptest.NewRequest("GET", "http://research.example/digests.atom", nil)
+	req.RemoteAddr = "127.0.0.1:1"
+	req.Header.Set("X-Forwarded-User", "ana")
+	rec := httptest.NewRecorder()
+	New(opt).ServeHTTP(rec, req)
+	if text := rec.Body.String(); rec.Code != 200 || strings.Contains(text, ".png") {
+		t.Errorf("status %d, and a picture that a feed reader may not have: %s", rec.Code, text)
+	}
+}
+
+// A correction makes an entry and its feed newer, and no id another.
+func TestFeedsAfterCorrection(t *testing.T) {
+	d := full(20)
+	h := New(open(d))
+	read := func() (updated string, entries map[string]string) {
+		t.Helper()
+		var f atomFeed
+		if err := xml.Unmarshal([]byte(body(t, get(t, h, "/feed.atom"))), &f); err != nil {
+			t.Fatal(err)
+		}
+		entries = map[string]string{}
+		for _, e := range f.Entries {
+			entries[e.ID] = e.Updated
+		}
+		return f.Updated, entries
+	}
+	before, was := read()
+	i := slices.IndexFunc(d.all, func(w digest.Work) bool { return w.ID == id(9) })
+	d.all[i].Events = append(d.all[i].Events, digest.Event{At: now.Add(2 * time.Hour), Kind: digest.EventCorrected, What: "country", To: "FR"})
+	after, is := read()
+	corrected := "tag:research.example,2026:work/" + string(id(9))
+	for id, u := range is {
+		if old, ok := was[id]; !ok || (u > old) != (id == corrected) || u < old {
+			t.Errorf("%s was updated %q, then %q", id, old, u)
+		}
+	}
+	if len(is) != len(was) || after <= before || after != is[corrected] {
+		t.Errorf("the feed was updated %s, then %s", before, after)
+	}
+}
+
+// An id stays when the pages come to be asked by another scheme or port.
+func TestTagsStay(t *testing.T) {
+	ids := map[string]bool{}
+	for _, base := range []string{"https://research.example", "http://research.example", "https://Research.Example:8443/", ""} {
+		opt := open(full(3))
+		opt.BaseURL = base
+		var f atomFeed
+		if err := xml.Unmarshal([]byte(body(t, get(t, New(opt), "/feed.atom"))), &f); err != nil {
+			t.Fatal(err)
+		}
+		ids[f.Entries[0].ID] = true
+	}
+	if len(ids) != 1 {
+		t.Errorf("ids of one work: %v", ids)
+	}
+	s := &site{Options: Options{BaseURL: "http://[::1]:8080"}, base: "http://[::1]:8080"}
+	if got := s.tag(httptest.NewRequest("GET", "http://x/", nil), "x"); got != "tag:localhost,2026:x" {
+		t.Errorf("by an address of IPv6: %q", got)
 	}
 }
 

@@ -195,7 +195,7 @@ func forAll(p string) bool {
 }
 
 // forPrograms are the endings of what programs ask for.
-var forPrograms = []string{".atom", ".json", ".csv", ".jsonl", ".opml"}
+var forPrograms = []string{".atom", ".json", ".csv", ".jsonl", ".opml", ".png"}
 
 // enter lets a reader pass, and leads others to the login: a browser by a redirect to
 // our own page, a feed reader, which could not follow it, by a sentence.

@@ -139,7 +139,7 @@ func (s *site) week(r *http.Request) (reply, error) {
 	}
 	return s.page("reading", 0, view{
 		Title: d.Title, Nav: "/", Feeds: true,
-		Body: digestPage(d),
+		Body: digestPage(d), Preview: s.previewDigest(r, d, "/week.png"),
 	})
 }
 
@@ -158,21 +158,43 @@ func (s *site) digests(r *http.Request) (reply, error) {
 }
 
 func (s *site) digest(r *http.Request) (reply, error) {
+	d, err := s.edition(r)
+	if err != nil {
+		return reply{}, err
+	}
+	return s.page("reading", 0, view{
+		Title: d.Title, Nav: "/digests", Feeds: true, Feed: d.Query,
+		Body: digestPage(d), Preview: s.previewDigest(r, d, picturePath(digest.DigestID(r.PathValue("id")))),
+	})
+}
+
+// previewDigest is what a chat shows of a link to a digest, whose picture is at path.
+func (s *site) previewDigest(r *http.Request, d digest.Digest, path string) *preview {
+	if s.Access != Public {
+		return nil
+	}
+	c, ok := headChart(d)
+	if !ok {
+		path = ""
+	}
+	return s.previewOf(r, bot.Digest(d).Summary, path, c)
+}
+
+// edition is the digest that a path names, or an error that is a *lost.
+func (s *site) edition(r *http.Request) (digest.Digest, error) {
 	id := r.PathValue("id")
 	if s.Archive == nil || !fit(id) {
-		return s.nowhere(r)
+		_, err := s.nowhere(r)
+		return digest.Digest{}, err
 	}
 	d, ok, err := s.Archive.Digest(r.Context(), digest.DigestID(id))
 	switch {
 	case err != nil:
-		return reply{}, fmt.Errorf("reading a digest: %w", err)
+		return d, fmt.Errorf("reading a digest: %w", err)
 	case !ok:
-		return reply{}, missing("There is no such digest", "It may have gone to one person only, or its address is not whole.", link{"All digests", "/digests"}, link{"This week", "/"})
+		return d, missing("There is no such digest", "It may have gone to one person only, or its address is not whole.", link{"All digests", "/digests"}, link{"This week", "/"})
 	}
-	return s.page("reading", 0, view{
-		Title: d.Title, Nav: "/digests", Feeds: true, Feed: d.Query,
-		Body: digestPage(d),
-	})
+	return d, nil
 }
 
 // fit reports whether an id from a path may be looked up.
@@ -225,7 +247,7 @@ func (s *site) work(r *http.Request) (reply, error) {
 	if _, ok := v.Doc.Blocks[0].(message.Paragraph); ok {
 		v.Doc.Blocks = v.Doc.Blocks[1:]
 	}
-	return s.page("work", 0, view{Title: w.Title, Body: v})
+	return s.page("work", 0, view{Title: w.Title, Body: v, Preview: s.previewOf(r, synopsis(w), "", message.Chart{})})
 }
 
 // A workView is a work with everything that is known of it.

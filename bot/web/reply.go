@@ -27,6 +27,7 @@ type reply struct {
 	save   string // the name under which to save it
 	to     string // a path of this site to go to instead
 	next   string // where the rest is, of an answer in pages
+	shared bool   // pages of others may show it
 }
 
 // lost is the error of asking for what is not there. It says so, and what to do.
@@ -94,6 +95,9 @@ func (p reply) write(w http.ResponseWriter, r *http.Request) {
 	if p.next != "" {
 		h.Set("Link", "<"+p.next+`>; rel="next"`) // https://www.rfc-editor.org/rfc/rfc8288
 	}
+	if p.shared {
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
 	if status == http.StatusOK {
 		sum := sha256.Sum256(p.body)
 		// Weak, because the body is the same with and without compression.
@@ -136,7 +140,8 @@ var zippers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 // packed is body compressed, if the asker can read that.
 func packed(h http.Header, r *http.Request, body []byte) []byte {
 	accepts := strings.FieldsFunc(strings.ToLower(r.Header.Get("Accept-Encoding")), func(c rune) bool { return c == ',' || c == ' ' })
-	if len(body) < packs || !slices.Contains(accepts, "gzip") {
+	if len(body) < packs || h.Get("Content-Type") == "image/png" || // which is packed already
+		!slices.Contains(accepts, "gzip") {
 		return body
 	}
 	var b bytes.Buffer

@@ -345,6 +345,14 @@ func wrongIn(err error, text string) *wrong {
 	return &wrong{Column: e.Col, Msg: e.Msg, Hint: e.Hint, Caret: e.Caret(text)}
 }
 
+// words are what is wrong, for a program that asked.
+func (w *wrong) words() string {
+	if w.Column > 0 {
+		return fmt.Sprintf("query, column %d: %s\n\n%s\n%s", w.Column, w.Msg, w.Caret, w.Hint)
+	}
+	return w.Msg + "\n" + w.Hint
+}
+
 // facets counts the values of each facet in a sample of what was found.
 func (s *site) facets(a ask, works []digest.Work) []facet {
 	var out []facet

@@ -50,7 +50,7 @@ func (s *site) find(r *http.Request, usual, most int) (found, *reply, error) {
 	q, text, err := s.parse(r.Context(), a)
 	if err != nil {
 		if w := wrongIn(err, text); w != nil {
-			return found{}, faulty(fmt.Sprintf("query, column %d: %s\n\n%s\n%s", w.Column, w.Msg, w.Caret, w.Hint)), nil
+			return found{}, faulty(w.words()), nil
 		}
 		return found{}, nil, fmt.Errorf("reading a query: %w", err)
 	}

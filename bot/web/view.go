@@ -40,6 +40,8 @@ type view struct {
 	Feed  string // the query that the page can be followed by; see Feeds
 	Feeds bool   // it can be followed
 	Body  any
+	// Preview is what a chat shows of a link to it; nil: no more than the title.
+	Preview *preview
 
 	Site       string
 	Navigation []link

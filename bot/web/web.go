@@ -169,6 +169,7 @@ type site struct {
 	samples  memo[sample]
 	healths  memo[[]digest.SourceHealth]
 	titles   memo[map[string]string]
+	pictures memo[[]byte]
 }
 
 // maxAge is how old a count or a composed week may be when it is shown.
@@ -210,38 +211,11 @@ func New(opt Options) *Pages {
 	}
 	s.templates = s.ownPages()
 	s.weeks.fresh, s.balances.fresh, s.samples.fresh, s.healths.fresh, s.titles.fresh = opt.Fresh, opt.Fresh, opt.Fresh, opt.Fresh, opt.Fresh
+	s.pictures.fresh = maxAge // each is kept under what it shows
 	s.weeks.usable, s.balances.usable, s.titles.usable = maxAge, maxAge, maxAge
 	s.weeks.behind, s.balances.behind, s.titles.behind = s.behind, s.behind, s.behind
 	mux := http.NewServeMux()
-	for pattern, h := range map[string]handler{
-		"/{$}":           s.week,
-		"/digests":       s.digests,
-		"/digests.atom":  s.digestsAtom,
-		"/digests.json":  s.digestsJSON,
-		"/digest/{id}":   s.digest,
-		"/search":        s.search,
-		"/work/{id}":     s.work,
-		"/labs":          s.labs,
-		"/lab/{id}":      s.lab,
-		"/country/{id}":  s.country,
-		"/licenses":      s.licenses,
-		"/license/{id}":  s.license,
-		"/balance":       s.balance,
-		"/sources":       s.sources,
-		"/rules":         s.rules,
-		"/feed.atom":     s.atom,
-		"/feed.json":     s.jsonFeed,
-		"/works.csv":     s.worksCSV,
-		"/works.jsonl":   s.worksJSONL,
-		"/balance.csv":   s.balanceCSV,
-		"/balance.jsonl": s.balanceJSONL,
-		"/sources.opml":  s.opml,
-		"/style.css":     asset("text/css; charset=utf-8", styleCSS),
-		"/icon.svg":      asset("image/svg+xml", iconSVG),
-		"/robots.txt":    s.robots,
-		"/login":         s.loginPage,
-		"/":              s.nowhere,
-	} {
+	for pattern, h := range s.routes() {
 		mux.HandleFunc(pattern, s.serve(h))
 	}
 	if s.Access != ByLogin {
@@ -255,12 +229,57 @@ func New(opt Options) *Pages {
 	if s.seal, err = newSeal(secret); err != nil {
 		panic(err) // of lengths that are constants
 	}
-	mux.HandleFunc("POST /logout", s.logout)
-	mux.HandleFunc("POST /feeds", s.makeFeed)
-	mux.HandleFunc("POST /feeds/revoke", s.revokeFeed)
-	mux.HandleFunc("/login/{name}", s.begin)
-	mux.HandleFunc("/login/{name}/back", s.back)
+	for pattern, h := range s.doors() {
+		mux.HandleFunc(pattern, h)
+	}
 	return &Pages{s.guard(s.enter(mux)), s}
+}
+
+// routes are the pages and files, by their patterns.
+func (s *site) routes() map[string]handler {
+	return map[string]handler{
+		"/{$}":                     s.week,
+		"/digests":                 s.digests,
+		"/digests.atom":            s.digestsAtom,
+		"/digests.json":            s.digestsJSON,
+		"/digest/{id}":             s.digest,
+		"/digest/{id}/balance.png": s.digestPNG,
+		"/week.png":                s.weekPNG,
+		"/balance.png":             s.balancePNG,
+		"/search":                  s.search,
+		"/work/{id}":               s.work,
+		"/labs":                    s.labs,
+		"/lab/{id}":                s.lab,
+		"/country/{id}":            s.country,
+		"/licenses":                s.licenses,
+		"/license/{id}":            s.license,
+		"/balance":                 s.balance,
+		"/sources":                 s.sources,
+		"/rules":                   s.rules,
+		"/feed.atom":               s.atom,
+		"/feed.json":               s.jsonFeed,
+		"/works.csv":               s.worksCSV,
+		"/works.jsonl":             s.worksJSONL,
+		"/balance.csv":             s.balanceCSV,
+		"/balance.jsonl":           s.balanceJSONL,
+		"/sources.opml":            s.opml,
+		"/style.css":               asset("text/css; charset=utf-8", styleCSS),
+		"/icon.svg":                asset("image/svg+xml", iconSVG),
+		"/robots.txt":              s.robots,
+		"/login":                   s.loginPage,
+		"/":                        s.nowhere,
+	}
+}
+
+// doors are the ways in and out, of pages behind a login.
+func (s *site) doors() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"POST /logout":       s.logout,
+		"POST /feeds":        s.makeFeed,
+		"POST /feeds/revoke": s.revokeFeed,
+		"/login/{name}":      s.begin,
+		"/login/{name}/back": s.back,
+	}
 }
 
 // absolute is the address of a path for the reader of a feed, who reads elsewhere.
@@ -279,6 +298,6 @@ func (s *site) absolute(r *http.Request, path string) string {
 // robots asks crawlers to leave alone what has no end.
 // https://www.rfc-editor.org/rfc/rfc9309
 func (s *site) robots(*http.Request) (reply, error) {
-	const text = "User-agent: *\nDisallow: /search\nDisallow: /balance\nDisallow: /feed.\nDisallow: /works.\n"
+	const text = "User-agent: *\nDisallow: /search?\nDisallow: /balance?\nDisallow: /balance.png?\nDisallow: /balance.csv\nDisallow: /balance.jsonl\nDisallow: /feed.\nDisallow: /works.\n"
 	return reply{kind: "text/plain; charset=utf-8", body: []byte(text)}, nil
 }

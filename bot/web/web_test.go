@@ -3,6 +3,8 @@ package web
 import (
 	"errors"
 	"fmt"
+	"image/png"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -16,6 +18,7 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
+	"seedcorn/bot"
 	"seedcorn/bot/chart"
 )
 
@@ -26,12 +29,49 @@ var paths = []string{
 	"/balance", "/balance?rule=any&view=control&companies=yes&since=1mo&q=reasoning", "/balance?series=weekly&over=EU&under=CN%2BHK&of=all", "/balance?series=none&selection=picked&until=1w", "/sources", "/rules",
 }
 
+// filePaths are one of each file, feeds and tables among them.
+var filePaths = []string{
+	"/feed.atom?q=reasoning", "/feed.json", "/digests.atom", "/digests.json", "/works.csv", "/works.jsonl?q=country:CN", "/balance.csv", "/balance.jsonl", "/sources.opml", "/style.css", "/icon.svg", "/robots.txt",
+	"/week.png", "/digest/d000000000000/balance.png", "/balance.png", "/balance.png?series=none&rule=any", "/balance.png?series=weekly&q=reasoning",
+}
+
+// loginPaths are the ways in and out: login_test.go goes them all.
+var loginPaths = []string{"/login", "/login/chat", "/login/chat/back", "POST /logout", "POST /feeds", "POST /feeds/revoke"}
+
+// Whatever can be asked for is in one of the lists that the other tests go through: a
+// page that is new, and in none of them, fails here.
+func TestEveryRouteIsTested(t *testing.T) {
+	at := now
+	s := New(closed(&at, door{name: "chat"})).site
+	mux, missing := http.NewServeMux(), map[string]bool{}
+	for pattern := range s.routes() {
+		mux.HandleFunc(pattern, http.NotFound)
+		missing[pattern] = true
+	}
+	for pattern := range s.doors() {
+		mux.HandleFunc(pattern, http.NotFound)
+		missing[pattern] = true
+	}
+	for _, p := range slices.Concat(paths, filePaths, loginPaths, []string{"/nowhere"}) {
+		method, path, ok := strings.Cut(p, " ")
+		if !ok {
+			method, path = http.MethodGet, p
+		}
+		_, pattern := mux.Handler(httptest.NewRequest(method, path, nil))
+		delete(missing, pattern)
+	}
+	if len(missing) > 0 {
+		t.Errorf("in no list: %v", slices.Sorted(maps.Keys(missing)))
+	}
+}
+
 // lostPaths are pages that say that something is wrong.
 var lostPaths = map[string]int{
 	"/search?q=country:": 400, "/search?q=lab:nobody": 400, "/search?q=a&country=Nowhereland": 400, "/search?q=%ff": 400, "/search?q=a&after=junk": 400, "/search?q=" + strings.Repeat("a", 9000): 400,
 	"/work/wnone": 404, "/work/w00": 404, "/digest/none": 404, "/lab/nobody": 404, "/labs?country=ZZ": 404, "/country/ZZ": 404, "/license/MOT": 404, "/nowhere": 404, "/work/": 404, "/work//x": 404, "//evil.example/": 404, "/a/../b": 404, "/work/%00": 404, "/style.css/x": 404,
 	"/balance?rule=most": 400, "/balance?view=x": 400, "/balance?since=never": 400, "/balance?companies=2": 400, "/balance?selection=useful": 400, "/balance?over=Atlantis": 400, "/balance?over=EU&under=FR": 400, "/balance?series=daily": 400, "/balance?since=30y": 400, "/balance?of=x": 400, "/balance?until=9y": 400, "/balance?q=country:": 400,
 	"/feed.atom?q=country:": 400, "/feed.json?limit=0": 400, "/works.csv?limit=9999": 400, "/works.jsonl?after=x": 400, "/balance.csv?q=lab:": 400, "/balance.jsonl?rule=x": 400,
+	"/balance.png?rule=x": 400, "/balance.png?q=zzzz": 404, "/digest/none/balance.png": 404, "/digest/d000000000001/balance.png": 404, "/digest/d000000000001/other.png": 404,
 }
 
 func TestPages(t *testing.T) {
@@ -449,7 +489,7 @@ func TestLimiterIsBounded(t *testing.T) {
 
 func TestETag(t *testing.T) {
 	h := New(open(full(60)))
-	for _, p := range slices.Concat(paths, []string{"/feed.atom?q=reasoning", "/feed.json", "/works.csv", "/works.jsonl?q=country:CN", "/balance.csv", "/balance.jsonl", "/sources.opml", "/style.css", "/icon.svg", "/robots.txt"}) {
+	for _, p := range slices.Concat(paths, filePaths) {
 		resp := get(t, h, p)
 		tag := resp.Header.Get("ETag")
 		if resp.StatusCode != http.StatusOK || tag == "" {
@@ -460,12 +500,83 @@ func TestETag(t *testing.T) {
 		if again.StatusCode != http.StatusNotModified || body(t, again) != "" || again.Header.Get("ETag") != tag {
 			t.Errorf("%s: status %d for one who has it", p, again.StatusCode)
 		}
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest(http.MethodHead, "http://research.example"+p, nil))
+		if head := rec.Result(); head.StatusCode != http.StatusOK || rec.Body.Len() != 0 || head.Header.Get("ETag") != tag || head.Header.Get("Content-Length") != resp.Header.Get("Content-Length") || head.Header.Get("Content-Type") != resp.Header.Get("Content-Type") {
+			t.Errorf("%s: HEAD says %d, %v", p, rec.Code, head.Header)
+		}
+		if small := get(t, h, p, "Accept-Encoding", "gzip"); (small.Header.Get("Content-Encoding") == "gzip") != (resp.ContentLength >= packs && resp.Header.Get("Content-Type") != "image/png") || small.Header.Get("ETag") != tag {
+			t.Errorf("%s: %d bytes in the encoding %q, ETag %s", p, resp.ContentLength, small.Header.Get("Content-Encoding"), small.Header.Get("ETag"))
+		}
 		if other := get(t, h, p, "If-None-Match", `W/"other"`); other.StatusCode != http.StatusOK {
 			t.Errorf("%s: status %d for one who has another", p, other.StatusCode)
 		}
 	}
 	if got := get(t, h, "/style.css?v="+hashOf(styleCSS)).Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
 		t.Errorf("the stylesheet under its hash: %q", got)
+	}
+}
+
+// A chat that is given a link is told what the page says, and where its picture is:
+// one that is there, small, and may be kept. Pages that are not for everybody say
+// nothing of the kind, and their pictures are for nobody else's cache.
+func TestLinkPreviews(t *testing.T) {
+	d := full(60)
+	h := New(open(d))
+	said := func(text string) map[string]string {
+		root, err := html.Parse(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]string{}
+		for n := range root.Descendants() {
+			if n.DataAtom == atom.Meta && attr(n, "property") != "" {
+				out[attr(n, "property")] = attr(n, "content")
+			}
+		}
+		return out
+	}
+	for _, p := range []string{"/", "/digest/d000000000000", "/balance", "/balance?series=none&rule=any&over=FR"} {
+		m := said(body(t, get(t, h, p)))
+		if m["og:url"] != "https://research.example"+p || m["og:title"] == "" || len(m["og:description"]) < 30 || !strings.Contains(m["og:image:alt"], "rule ") {
+			t.Errorf("%s: %v", p, m)
+		}
+		path, ours := strings.CutPrefix(m["og:image"], "https://research.example")
+		pic := get(t, h, path)
+		b := body(t, pic)
+		size, err := png.DecodeConfig(strings.NewReader(b))
+		if !ours || err != nil || size.Width != 800 || len(b) > 25<<10 || !strings.HasPrefix(pic.Header.Get("Cache-Control"), "public, max-age=") || pic.Header.Get("Cross-Origin-Resource-Policy") != "cross-origin" {
+			t.Errorf("%s: the picture at %q: %v, %d bytes, %v", p, m["og:image"], err, len(b), pic.Header)
+		}
+	}
+	if m := said(body(t, get(t, h, "/work/"+string(id(0))))); m["og:image"] != "" || !strings.Contains(m["og:description"], "open weights") {
+		t.Errorf("a work: %v", m)
+	}
+	// Drawn once for all who ask within a while.
+	counted := d.counted
+	for range 5 {
+		get(t, h, "/balance.png")
+	}
+	if d.counted > counted+1 {
+		t.Errorf("counted %d times", d.counted-counted)
+	}
+
+	at := now
+	opt := closed(&at, door{name: "chat", members: map[string]bot.Reader{"good": ana}})
+	b := newBrowser(t, New(opt))
+	for _, p := range []string{"/week.png", "/balance.png", "/digest/d000000000000/balance.png"} {
+		if resp := b.get(p); resp.StatusCode != http.StatusUnauthorized || strings.HasPrefix(resp.Header.Get("Content-Type"), "image/") {
+			t.Errorf("%s: a stranger is shown it: %d", p, resp.StatusCode)
+		}
+	}
+	b.signIn("chat", "", "good")
+	for _, p := range []string{"/week.png", "/balance.png", "/digest/d000000000000/balance.png"} {
+		if resp := b.get(p); resp.StatusCode != http.StatusOK || resp.Header.Get("Cache-Control") != "private, no-cache" || resp.Header.Get("Cross-Origin-Resource-Policy") != "same-origin" {
+			t.Errorf("%s: %d, %v", p, resp.StatusCode, resp.Header)
+		}
+	}
+	if m := said(body(t, b.get("/"))); len(m) != 0 {
+		t.Errorf("a page behind a login says %v", m)
 	}
 }
 
