@@ -41,6 +41,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -103,6 +104,8 @@ func Exclusively() Option {
 //	sqlite:PATH       a file; it and its directory are made where missing (0700)
 //	sqlite::memory:   a database that ends with the process
 //	postgres://…      https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
+//	                  with several hosts and target_session_attrs=read-write it is
+//	                  whichever of them takes writes
 //
 // A database made by a newer program is refused with [ErrNewer]. No error holds
 // the password of a location.
@@ -231,6 +234,13 @@ func openPostgres(ctx context.Context, location string) (*DB, error) {
 	if err != nil {
 		return nil, errors.New("the postgres:// location can't be read; its user, password and options must be percent-encoded")
 	}
+	// A server whose machine is gone answers nothing, not even that it is gone. Where
+	// another may have taken over, it must not be waited for as long as the system would.
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectWithin
+	}
+	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: lostAfter / 2, Interval: lostAfter / 8, Count: 4}, Control: giveUp}
+	config.DialFunc = dialer.DialContext
 	// Who looks at the server's activity sees us, and we one another: see alone.
 	name := appName(rand.Text())
 	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
@@ -246,6 +256,13 @@ func openPostgres(ctx context.Context, location string) (*DB, error) {
 	}
 	return &DB{engine: postgres{}, write: pool, read: pool}, nil
 }
+
+const (
+	// connectWithin is for each server that a location names, unless it says connect_timeout.
+	connectWithin = 10 * time.Second
+	// lostAfter is how long a server may be out of reach before its connections end.
+	lostAfter = 30 * time.Second
+)
 
 // appName is what our connections to PostgreSQL are called, in front of the schema's
 // name.

@@ -39,10 +39,28 @@ var ErrNone = errors.New("initdb is neither in PATH nor under /usr/lib/postgresq
 // disk; what was committed outlives the server all the same, as long as the machine
 // does.
 func Start(ctx context.Context) (*Cluster, error) {
+	c, err := place()
+	if err != nil {
+		return nil, err
+	}
+	if err = c.make(ctx); err == nil {
+		err = c.Up(ctx)
+	}
+	if err != nil {
+		os.RemoveAll(c.dir)
+		return nil, err
+	}
+	return c, nil
+}
+
+// place is a cluster that is still to be filled: its folder, and whose it is.
+func place() (*Cluster, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	slices.Sort(found)
 	if p, err := exec.LookPath("initdb"); err == nil {
-		found = append(found, p)
+		if p, err = filepath.EvalSymlinks(p); err == nil { // where the others are, too
+			found = append(found, p)
+		}
 	}
 	if len(found) == 0 {
 		return nil, ErrNone
@@ -52,18 +70,15 @@ func Start(ctx context.Context) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{bin: filepath.Dir(found[len(found)-1]), dir: dir, URL: "postgres://seedcorn@/postgres?host=" + url.QueryEscape(dir)}
-	if err := c.make(ctx); err != nil {
-		os.RemoveAll(dir)
-		return nil, err
-	}
-	if err := c.Up(ctx); err != nil {
+	if err := c.disown(); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *Cluster) make(ctx context.Context) error {
+// disown gives the folder to somebody whom PostgreSQL lets run it.
+func (c *Cluster) disown() error {
 	if os.Getuid() == 0 { // which PostgreSQL refuses to be run by
 		for _, name := range []string{"postgres", "nobody"} {
 			who, err := user.Lookup(name)
@@ -79,6 +94,10 @@ func (c *Cluster) make(ctx context.Context) error {
 			break
 		}
 	}
+	return nil
+}
+
+func (c *Cluster) make(ctx context.Context) error {
 	cmd := c.command(ctx, "initdb", "-D", filepath.Join(c.dir, "data"), "-U", "seedcorn", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)

@@ -97,6 +97,37 @@ func TestCrashOfTheDatabase(t *testing.T) {
 	}
 }
 
+// PostgreSQL dies under three processes that are posting, and its standby takes over;
+// and again, back. They find the other server by themselves, nothing that was
+// acknowledged is lost, and everything stands once.
+func TestFailover(t *testing.T) {
+	o := short(t, "sqlite")
+	o.Database, o.Failovers, o.Processes = "postgres", 2, 3
+	h := prepared(t, o)
+	var running []*process
+	for slot := range o.Processes {
+		running = append(running, h.serve(t, slot))
+	}
+	until(t, "the first digests", time.Minute, func() bool { return h.slack.Ledger.Len() > 0 })
+	for range o.Failovers {
+		if err := h.feed(t.Context(), 12); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.failOver(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := h.slack.Ledger.Len()
+		if err := h.feed(t.Context(), 6); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "digests through the other server", 90*time.Second, func() bool { return h.slack.Ledger.Len() > before })
+	}
+	if err := h.interrupt(running); err != nil {
+		t.Error(err)
+	}
+	h.well(t)
+}
+
 // Platforms that forget make doubles, platforms that lose make losses, and the
 // harness says so: its silence elsewhere means something.
 func TestCrashNotices(t *testing.T) {

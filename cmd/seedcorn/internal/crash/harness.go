@@ -44,6 +44,8 @@ type options struct {
 	Steps     []string // to kill at; nil means all, and random times
 	Calm      bool     // the platforms have no faults
 	Outages   int      // how often the database dies, too; it is a cluster of our own then
+	Old       string   // an older seedcorn, which works beside the one under test
+	Failovers int      // how often another takes its place; they are a pair of our own then
 }
 
 // Tokens that must never be in a log.
@@ -97,11 +99,16 @@ type harness struct {
 	faults []string
 	starts map[digest.SubscriptionID]time.Time // cursor of each subscription when it was made
 
-	cluster *cluster.Cluster // nil unless it is ours
-	outages int
-	outage  time.Time // the end of the latest; zero: there was none
-	down    bool
-	gaveUp  int // processes that ended by themselves since there was no database
+	cluster   *cluster.Cluster // nil unless it is ours
+	pair      *cluster.Pair    // the same
+	outages   int
+	failovers int
+	outage    time.Time // the end of the latest; zero: there was none
+	down      bool
+	gaveUp    int // processes that ended by themselves since there was no database
+
+	byOld int        // messages that the older program posted
+	old   []*process // of the older program, from before the newer one's migrations
 }
 
 // run runs the harness. The error is for what keeps it from judging.
@@ -114,6 +121,9 @@ func run(ctx context.Context, o options, say func(format string, args ...any)) (
 		return report{}, err
 	}
 	if err := h.storm(ctx); err != nil {
+		return report{}, err
+	}
+	if err := h.retire(); err != nil {
 		return report{}, err
 	}
 	stormed := time.Since(h.began)
@@ -200,6 +210,15 @@ func (h *harness) prepare(ctx context.Context) (stop func(), err error) {
 	}
 	stops = append(stops, end)
 	h.site = base
+	if err := h.before(ctx); err != nil {
+		return stop, err
+	}
+	stops = append(stops, func() {
+		for _, p := range h.old {
+			_ = p.cmd.Process.Kill()
+			<-p.done
+		}
+	})
 	if h.db, err = store.Open(ctx, h.location); err != nil {
 		return stop, err
 	}
@@ -213,13 +232,95 @@ func (h *harness) prepare(ctx context.Context) (stop func(), err error) {
 	return stop, h.recurring(ctx)
 }
 
+// before has the older program make the database and work on it. Whatever opens it next
+// brings the schema up to date under it.
+func (h *harness) before(ctx context.Context) error {
+	if h.Old == "" {
+		return nil
+	}
+	cmd := h.command(ctx, "", "subscriptions")
+	cmd.Path = h.Old
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("the older program: %w\n%s", err, out)
+	}
+	if _, err := h.sql.ExecContext(ctx, "INSERT INTO meta (name, value) VALUES ('sources', 'own')"); err != nil {
+		return err
+	}
+	for slot := range max(1, h.Processes/2) {
+		p, err := h.launch(ctx, h.Old, h.Processes+slot, "")
+		if err != nil {
+			return err
+		}
+		h.old = append(h.old, p)
+	}
+	for i, p := range h.old {
+		for range 1200 {
+			if p.serves() {
+				break
+			}
+			time.Sleep(50 * time.Millisecond) // another process: there is nothing to wait on
+		}
+		if !p.serves() {
+			return fmt.Errorf("the older program does not serve\n%s", h.tail(h.Processes+i))
+		}
+	}
+	// The one that every new database is given is not ours.
+	_, err := h.sql.ExecContext(ctx, "DELETE FROM subscriptions")
+	return err
+}
+
+// retire ends the older processes, which must have gone on until now, and counts what
+// they did.
+func (h *harness) retire() error {
+	if h.Old == "" {
+		return nil
+	}
+	for i, p := range h.old {
+		select {
+		case <-p.done:
+			h.fault("the older program ended by itself: %v\n%s", p.err, h.tail(h.Processes+i))
+		default:
+		}
+	}
+	if err := h.interrupt(h.old); err != nil {
+		h.fault("the older program: %v", err)
+	}
+	for _, p := range h.old {
+		b, err := os.ReadFile(p.log)
+		if err != nil {
+			return err
+		}
+		for line := range bytes.Lines(b) {
+			switch {
+			case bytes.Contains(line, []byte(`"level":"ERROR"`)) || bytes.Contains(line, []byte("panic")):
+				h.fault("the older program complains: %s", bytes.TrimSpace(line))
+			case bytes.Contains(line, []byte(`"msg":"delivery"`)) && bytes.Contains(line, []byte(`"state":"sent"`)):
+				h.byOld++
+			}
+		}
+	}
+	h.old = nil
+	if h.byOld == 0 {
+		h.fault("the older program posted nothing beside the newer one")
+	}
+	return nil
+}
+
 // database makes one, and a way to ask it directly.
 func (h *harness) database(ctx context.Context) (undo func(), err error) {
 	undo = func() {}
-	if h.Outages > 0 {
-		if h.Database != "postgres" {
-			return undo, errors.New("--outages: they are PostgreSQL's")
+	if h.Outages+h.Failovers > 0 && h.Database != "postgres" {
+		return undo, errors.New("--outages, --failovers: they are PostgreSQL's")
+	}
+	switch {
+	case h.Outages > 0 && h.Failovers > 0:
+		return undo, errors.New("--outages and --failovers are of two kinds of clusters: one of them")
+	case h.Failovers > 0:
+		if h.pair, err = cluster.StartPair(ctx); err != nil {
+			return undo, err
 		}
+		undo, h.Postgres = h.pair.Stop, h.pair.URL
+	case h.Outages > 0:
 		if h.cluster, err = cluster.Start(ctx); err != nil {
 			return undo, err
 		}
@@ -315,6 +416,10 @@ type process struct {
 
 // start starts the program in a slot, which keeps its log.
 func (h *harness) start(ctx context.Context, slot int, plan string) (*process, error) {
+	return h.launch(ctx, h.binary, slot, plan)
+}
+
+func (h *harness) launch(ctx context.Context, binary string, slot int, plan string) (*process, error) {
 	log, err := os.OpenFile(h.log(slot), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -322,6 +427,7 @@ func (h *harness) start(ctx context.Context, slot int, plan string) (*process, e
 	defer log.Close()
 	fmt.Fprintf(log, "== start, to be killed at %q\n", plan)
 	p := &process{cmd: h.command(context.WithoutCancel(ctx), plan, append([]string{"serve"}, h.roles(slot)...)...), done: make(chan struct{})}
+	p.cmd.Path = binary
 	p.cmd.Stdout, p.cmd.Stderr, p.log = log, log, log.Name()
 	if p.from, err = log.Seek(0, io.SeekEnd); err != nil {
 		return nil, err
@@ -387,17 +493,41 @@ func (h *harness) storm(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// failOver lets another server take over under everybody, and yet another follow it.
+func (h *harness) failOver(ctx context.Context) error {
+	h.mu.Lock()
+	h.down = true
+	h.mu.Unlock()
+	err := h.pair.FailOver(ctx)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.down, h.outage = false, time.Now()
+	h.failovers++
+	h.mu.Unlock()
+	return h.pair.Follow(ctx)
+}
+
 // fail takes the database down now and then, as a crash does and as an operator does
-// by turns, for up to two seconds.
+// by turns, for up to two seconds; or lets another take over.
 func (h *harness) fail(ctx context.Context) {
-	for i := range h.Outages {
+	times := h.Outages + h.Failovers
+	for i := range times {
 		for {
 			h.mu.Lock()
-			soon, over := h.total*(h.Outages+1) >= (i+1)*h.Kills, h.total >= h.Kills
+			soon, over := h.total*(times+1) >= (i+1)*h.Kills, h.total >= h.Kills
 			pause := time.Duration(h.rng.Int64N(int64(2 * time.Second)))
 			h.mu.Unlock()
 			if over || ctx.Err() != nil {
 				return
+			}
+			if soon && h.pair != nil {
+				if err := h.failOver(ctx); err != nil {
+					h.fault("failing over: %v", err)
+					return
+				}
+				break
 			}
 			if soon {
 				h.mu.Lock()
@@ -425,7 +555,7 @@ func (h *harness) fail(ctx context.Context) {
 func (h *harness) patiently(ctx context.Context, f func() error) error {
 	var err error
 	for range 300 {
-		if err = f(); err == nil || ctx.Err() != nil || h.cluster == nil {
+		if err = f(); err == nil || ctx.Err() != nil || h.Outages+h.Failovers == 0 {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -19,6 +19,13 @@
 //   - a subscription whose channel refuses it for ever is paused;
 //   - an interrupt ends the program within ten seconds, with status 0.
 //
+// With --outages PostgreSQL itself dies and comes back meanwhile; with --failovers it dies
+// for good, each time, and the standby that follows it takes over. With --old an older
+// program is there from the beginning to the end, and is not killed:
+//
+//	git worktree add /tmp/old v1.2.3 && (cd /tmp/old && go build -o /tmp/seedcorn-old ./cmd/seedcorn)
+//	go run ./cmd/seedcorn/internal/crash --database postgres --old /tmp/seedcorn-old
+//
 // It prints its seed and what was counted, and exits with 1 if anything of that is
 // not so. With --break it makes the platforms forget or lose, to show that it would
 // notice.
@@ -44,6 +51,8 @@ func main() {
 	flag.StringVar(&o.Roles, "roles", "", "roles of the processes, such as all/pull,compose/deliver,bot; the list is gone through again and again")
 	flag.StringVar(&o.Break, "break", "", "forget or lose: have the platforms break their promises, which must be noticed")
 	flag.IntVar(&o.Outages, "outages", 0, "how often PostgreSQL dies meanwhile; it is one of our own then, made from an installed PostgreSQL")
+	flag.IntVar(&o.Failovers, "failovers", 0, "how often PostgreSQL is killed and its synchronous standby takes over; the two are of our own then")
+	flag.StringVar(&o.Old, "old", "", "an older seedcorn: it makes the database, and works on beside the newer processes, which migrate under it")
 	flag.StringVar(&o.Binary, "binary", "", "a seedcorn that is built already")
 	flag.DurationVar(&o.Stale, "stale", 4*time.Second, "after how long a silent worker counts as dead (in life two minutes)")
 	flag.StringVar(&o.Keep, "keep", "", "a folder for the database and the logs, which stay there")

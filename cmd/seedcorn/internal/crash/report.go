@@ -30,6 +30,8 @@ type report struct {
 	Digests       int
 	Parts         int // the most parts of a digest
 	Outages       int // of the database
+	ByOld         int // messages that an older program posted
+	Failovers     int // of it to another server
 	GaveUp        int // starts that found none
 	Faults        []string
 }
@@ -56,6 +58,12 @@ func (r report) String() string {
 		r.Verdict.Decided, r.Verdict.Posted, len(r.Verdict.Lost), len(r.Verdict.Doubled), r.Verdict.Resent, r.SeenTwice, r.Dead)
 	if r.Outages > 0 {
 		line("database", "died %d times; %d starts gave up meanwhile", r.Outages, r.GaveUp)
+	}
+	if r.ByOld > 0 {
+		line("older", "the older program posted %d of them, from before the newer one's migrations to the end", r.ByOld)
+	}
+	if r.Failovers > 0 {
+		line("database", "failed over %d times; %d starts gave up meanwhile", r.Failovers, r.GaveUp)
 	}
 	line("wall time", "%s", r.Total.Round(time.Second))
 	if len(r.Faults) == 0 {
@@ -85,7 +93,7 @@ func counts(m map[string]int) string {
 func (h *harness) judge(ctx context.Context, stormed time.Duration) (report, error) {
 	r := report{
 		Setup: fmt.Sprintf("%s, %d processes, stale after %s, seed %d", h.Database, h.Processes, h.Stale, h.Seed),
-		Kills: h.kills, Storm: stormed, Outages: h.outages, GaveUp: h.gaveUp, Slack: h.slack.Counts(), Discord: h.discord.Counts(),
+		Kills: h.kills, Storm: stormed, Outages: h.outages, Failovers: h.failovers, ByOld: h.byOld, GaveUp: h.gaveUp, Slack: h.slack.Counts(), Discord: h.discord.Counts(),
 	}
 	if h.Break != "" {
 		r.Setup += ", broken on purpose: " + h.Break
