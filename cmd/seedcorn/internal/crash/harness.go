@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -41,11 +42,12 @@ type options struct {
 	Stale     time.Duration
 	Keep      string
 	Verbose   bool
-	Steps     []string // to kill at; nil means all, and random times
-	Calm      bool     // the platforms have no faults
-	Outages   int      // how often the database dies, too; it is a cluster of our own then
-	Old       string   // an older seedcorn, which works beside the one under test
-	Failovers int      // how often another takes its place; they are a pair of our own then
+	Steps     []string      // to kill at; nil means all, and random times
+	Calm      bool          // the platforms have no faults
+	Outages   int           // how often the database dies, too; it is a cluster of our own then
+	Life      time.Duration // the longest that a process lives; 0: seconds
+	Old       string        // an older seedcorn, which works beside the one under test
+	Failovers int           // how often another takes its place; they are a pair of our own then
 }
 
 // Tokens that must never be in a log.
@@ -470,10 +472,8 @@ func (p *process) serves() bool {
 
 // Waits of the storm. A step that does not come is not waited for longer than
 // stepWithin: then the kill comes at a random time after all.
-const (
-	randomWithin = 2500 * time.Millisecond
-	stepWithin   = 4 * time.Second
-)
+func (h *harness) randomWithin() time.Duration { return cmp.Or(h.Life, 2500*time.Millisecond) }
+func (h *harness) stepWithin() time.Duration   { return cmp.Or(h.Life, 4*time.Second) }
 
 // storm kills until it has killed often enough.
 func (h *harness) storm(ctx context.Context) error {
@@ -629,7 +629,7 @@ func (h *harness) next() (step, plan string, wait time.Duration) {
 	steps := h.Steps
 	if steps == nil {
 		if h.rng.Float64() < 0.35 {
-			return "random", "", 100*time.Millisecond + time.Duration(h.rng.Int64N(int64(randomWithin)))
+			return "random", "", 100*time.Millisecond + time.Duration(h.rng.Int64N(int64(h.randomWithin())))
 		}
 		steps = kill.Steps
 	}
@@ -638,7 +638,7 @@ func (h *harness) next() (step, plan string, wait time.Duration) {
 	if often[step] {
 		n += h.rng.IntN(4)
 	}
-	return step, fmt.Sprintf("%s:%d", step, n), stepWithin
+	return step, fmt.Sprintf("%s:%d", step, n), h.stepWithin()
 }
 
 // often are the steps that come several times in a short life.

@@ -52,6 +52,7 @@ func main() {
 	flag.StringVar(&o.Break, "break", "", "forget or lose: have the platforms break their promises, which must be noticed")
 	flag.IntVar(&o.Outages, "outages", 0, "how often PostgreSQL dies meanwhile; it is one of our own then, made from an installed PostgreSQL")
 	flag.IntVar(&o.Failovers, "failovers", 0, "how often PostgreSQL is killed and its synchronous standby takes over; the two are of our own then")
+	flag.DurationVar(&o.Life, "life", 0, "the longest that a process lives before it is killed (default: seconds); a busy machine needs more, and so do failovers, to be lived through")
 	flag.StringVar(&o.Old, "old", "", "an older seedcorn: it makes the database, and works on beside the newer processes, which migrate under it")
 	flag.StringVar(&o.Binary, "binary", "", "a seedcorn that is built already")
 	flag.DurationVar(&o.Stale, "stale", 4*time.Second, "after how long a silent worker counts as dead (in life two minutes)")
