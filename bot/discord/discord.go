@@ -9,6 +9,9 @@
 //	               ├─► decode ─► bot.Handler ─────┤
 //	HTTP ──verify──┘                              └─ slow: deferred, then an edit and follow-ups
 //
+// The gateway is connected to in shards, as many as it recommends, which the processes of
+// one bot share among them ([Roster]). What comes over HTTP any of them may take.
+//
 // What goes out: message.Documents, rendered to the final bytes of messages
 // ([Adapter.Render]), then posted so that each is said once ([Adapter.Post],
 // [Adapter.Find]).
@@ -122,6 +125,9 @@ type Options struct {
 	// HTTPOnly makes [Adapter.Run] open no gateway: interactions come to
 	// [Adapter.Handler].
 	HTTPOnly bool
+	// Roster shares the gateway's shards out among processes; nil means that this one has
+	// them all.
+	Roster Roster
 	// Pictures makes the charts of digests attached PNGs with alternative text, which
 	// need the permission Attach Files. Otherwise they are bars of text.
 	Pictures bool

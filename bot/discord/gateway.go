@@ -17,7 +17,6 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 	"github.com/gorilla/websocket"
-	"golang.org/x/sync/errgroup"
 
 	"seedcorn/bot"
 )
@@ -32,6 +31,9 @@ var fatalCodes = map[int]string{
 	4013: "the intents are none",
 	4014: "the intents are not allowed to this application",
 }
+
+// codeTooFewShards is the one of them that more shards mend.
+const codeTooFewShards = 4011
 
 // freshCodes end a session, so that it cannot be resumed.
 var freshCodes = map[int]bool{4003: true, 4007: true, 4009: true}
@@ -54,28 +56,18 @@ const (
 )
 
 // Run implements bot.Platform. It connects to the gateway in as many shards as the
-// gateway recommends and hands on what people ask until ctx ends. A connection that
-// breaks, falls silent or is told to reconnect is resumed or begun anew; the error is
-// for what no attempt will mend, such as a token that was reset. With HTTPOnly it
-// only waits, for the answers that [Adapter.Handler] began, too.
+// gateway recommends, those of them that are this process's by [Options.Roster], and
+// hands on what people ask until ctx ends. A connection that breaks, falls silent or is
+// told to reconnect is resumed or begun anew; the error is for what no attempt will
+// mend, such as a token that was reset. With HTTPOnly it only waits, for the answers
+// that [Adapter.Handler] began, too.
 func (a *Adapter) Run(ctx context.Context, h bot.Handler) error {
 	defer a.answers.wait(shutdownGrace)
 	if a.opt.HTTPOnly {
 		<-ctx.Done()
 		return nil
 	}
-	info, err := a.gateway(ctx)
-	if err != nil || ctx.Err() != nil {
-		return err
-	}
-	a.log.Info("connecting to the gateway", "shards", info.Shards, "sessions_left", info.Limit.Remaining)
-	g, ctx := errgroup.WithContext(ctx)
-	gate := newGate(info.Limit.MaxConcurrency, a.opt.identifyEvery)
-	for i := range info.Shards {
-		s := &shard{adapter: a, handler: h, id: i, count: info.Shards, url: info.URL, gate: gate}
-		g.Go(func() error { return s.run(ctx) })
-	}
-	return g.Wait()
+	return newFleet(a, h).run(ctx)
 }
 
 // A gatewayInfo is where and how to connect.
@@ -90,8 +82,13 @@ type gatewayInfo struct {
 	} `json:"session_start_limit"`
 }
 
-// maxShards is more than any bot that one process serves.
+// maxShards is more than any bot that processes on one database serve.
 const maxShards = 512
+
+// sessionsKept are left of the day's: with one too many begun, Discord resets the token.
+// Several processes may look at the same number.
+// https://discord.com/developers/docs/events/gateway#session-start-limit-object
+const sessionsKept = 5
 
 // gateway asks where to connect until it is told, or refused for good.
 func (a *Adapter) gateway(ctx context.Context) (gatewayInfo, error) {
@@ -105,8 +102,8 @@ func (a *Adapter) gateway(ctx context.Context) (gatewayInfo, error) {
 		case out.status == http.StatusUnauthorized:
 			return gatewayInfo{}, fmt.Errorf("asking for the gateway: %s: %w", fatalCodes[4004], out.failure())
 		case out.ok() && json.Unmarshal(out.body, &info) == nil && (strings.HasPrefix(info.URL, "wss://") || strings.HasPrefix(info.URL, "ws://")):
-			info.Shards = min(max(1, info.Shards), maxShards)
-			if info.Limit.Remaining < info.Shards && info.Limit.ResetAfter > 0 {
+			info.Shards, info.Limit.MaxConcurrency = min(max(1, info.Shards), maxShards), max(1, info.Limit.MaxConcurrency)
+			if info.Limit.Remaining <= sessionsKept && info.Limit.ResetAfter > 0 {
 				pause := time.Duration(info.Limit.ResetAfter) * time.Millisecond
 				a.log.Warn("no session may be begun for a while", "again_in", pause)
 				if sleep(ctx, min(pause, maxWait)) != nil {
@@ -131,34 +128,14 @@ func cmpErr(a, b error) error {
 	return b
 }
 
-// A gate spaces the beginnings of sessions.
-type gate struct {
-	every time.Duration
-	mu    sync.Mutex
-	next  []time.Time
-}
-
-func newGate(places int, every time.Duration) *gate {
-	return &gate{every: every, next: make([]time.Time, max(1, places))}
-}
-
-// enter waits for a shard's turn.
-func (g *gate) enter(ctx context.Context, shard int) error {
-	g.mu.Lock()
-	place := &g.next[shard%len(g.next)]
-	at := later(*place, time.Now())
-	*place = at.Add(g.every)
-	g.mu.Unlock()
-	return sleep(ctx, time.Until(at))
-}
-
 // A shard is one connection to the gateway, over all its lives.
 type shard struct {
 	adapter   *Adapter
-	handler   bot.Handler
+	fleet     *fleet
 	id, count int
 	url       string
-	gate      *gate
+	// work is what answers go on under: longer than the connection.
+	work context.Context
 }
 
 // A line is one discordgo session with the connection below it.
@@ -181,17 +158,22 @@ func (s *shard) run(ctx context.Context) error {
 	var l *line
 	wait := firstBackoff
 	for ctx.Err() == nil {
+		begun := func() {}
 		if l == nil {
-			if err := s.gate.enter(ctx, s.id); err != nil {
-				break
-			}
 			var err error
-			if l, err = s.newLine(ctx); err != nil {
+			if s.url, begun, err = s.fleet.turn(ctx, s.id); ctx.Err() != nil {
+				break
+			} else if err != nil {
+				return err
+			}
+			if l, err = s.newLine(); err != nil {
+				begun()
 				return err
 			}
 		}
 		began := time.Now()
 		err := s.open(ctx, l)
+		begun()
 		if err == nil {
 			s.adapter.log.Info("gateway ready", "shard", s.id, "resumed", l.resumes)
 			l.resumes = true
@@ -205,9 +187,9 @@ func (s *shard) run(ctx context.Context) error {
 		}
 		if why, fatal := fatalCodes[code]; fatal {
 			s.hangUp(l, 0)
-			return fmt.Errorf("gateway closed with %d, %s%s", code, why, s.adapter.whoAmI(ctx))
+			return &closedForGood{code, fmt.Errorf("gateway closed with %d, %s%s", code, why, s.adapter.whoAmI(ctx))}
 		}
-		if !l.resumes || freshCodes[code] {
+		if t := l.tap(); !l.resumes || freshCodes[code] || t != nil && t.invalid.Load() {
 			// What cannot be resumed is dropped whole, discordgo's session included.
 			s.hangUp(l, 0)
 			l = nil
@@ -230,6 +212,14 @@ func (s *shard) run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// closedForGood is the error of a gateway that takes us no more.
+type closedForGood struct {
+	code int
+	error
+}
+
+func (e *closedForGood) Unwrap() error { return e.error }
 
 // codeOf is the code that a connection was closed with, 0 if none is known.
 func codeOf(err error, l *line) int {
@@ -258,7 +248,7 @@ func (a *Adapter) whoAmI(ctx context.Context) string {
 }
 
 // newLine makes a session of its own, with nothing of an earlier one.
-func (s *shard) newLine(ctx context.Context) (*line, error) {
+func (s *shard) newLine() (*line, error) {
 	session, err := s.adapter.newSession()
 	if err != nil {
 		return nil, err
@@ -276,7 +266,7 @@ func (s *shard) newLine(ctx context.Context) (*line, error) {
 		}
 		s.adapter.answers.begin()
 		defer s.adapter.answers.end()
-		s.adapter.receive(ctx, s.handler, e.RawData)
+		s.adapter.receive(s.work, s.fleet.handler, e.RawData)
 	})
 	session.AddHandler(func(*discordgo.Session, *discordgo.Disconnect) {
 		select {

@@ -71,6 +71,11 @@ func (w *wire) expect(op int) (json.RawMessage, bool) {
 	}
 }
 
+func (w *wire) expects(op int) bool {
+	_, ok := w.expect(op)
+	return ok
+}
+
 // ready takes the connection through Identify.
 func (w *wire) ready() bool {
 	w.hello()
@@ -357,32 +362,63 @@ func TestGatewayReconnect(t *testing.T) {
 	})
 }
 
-// An invalid session is identified anew.
+// An invalid session is identified anew, in its turn: not at once on the same
+// connection, as discordgo would, again and again.
 func TestGatewayInvalidSession(t *testing.T) {
-	t.Parallel()
-	f := newFake(t)
-	newGateway(t, f, 1, func(w *wire) {
-		switch w.n {
-		case 0:
+	invalid := func(w *wire, resumable bool) { w.send(map[string]any{"op": 9, "d": resumable}) }
+	for _, tt := range []struct {
+		name  string
+		lives []func(w *wire) // of a connection after the other; then it is ready and asks
+	}{
+		{"before its turn", []func(w *wire){func(w *wire) {
+			if w.hello(); w.expects(2) {
+				invalid(w, false)
+			}
+		}}},
+		{"not to be resumed", []func(w *wire){func(w *wire) {
 			if w.ready() {
 				time.Sleep(50 * time.Millisecond)
 				w.close(4000)
 			}
-		case 1:
-			w.hello()
-			if _, ok := w.expect(6); !ok {
-				break
+		}, func(w *wire) {
+			if w.hello(); w.expects(6) {
+				invalid(w, false)
 			}
-			w.send(map[string]any{"op": 9, "d": false})
-			if _, ok := w.expect(2); ok {
-				w.dispatch("READY", map[string]any{"v": 10, "session_id": "new", "user": map[string]any{"id": botID}, "guilds": []any{}})
-				w.dispatch("INTERACTION_CREATE", json.RawMessage(raw(2, chat("topics"), map[string]any{"id": "709"})))
+		}}},
+		{"while it runs", []func(w *wire){func(w *wire) {
+			if w.ready() {
+				time.Sleep(50 * time.Millisecond)
+				invalid(w, false)
 			}
-		}
-		w.idle()
-	})
-	running(t, f.adapter(t, Options{identifyEvery: 10 * time.Millisecond}), &desk{})
-	eventually(t, "an answer", func() bool { return f.count(http.MethodPost, "/709/") == 1 })
+		}}},
+		{"while it runs, to be resumed", []func(w *wire){func(w *wire) {
+			if w.ready() {
+				time.Sleep(50 * time.Millisecond)
+				invalid(w, true)
+			}
+		}, func(w *wire) {
+			if w.hello(); w.expects(6) {
+				w.dispatch("RESUMED", map[string]any{})
+				time.Sleep(50 * time.Millisecond)
+				invalid(w, false)
+			}
+		}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			newGateway(t, f, 1, func(w *wire) {
+				if w.n < len(tt.lives) {
+					tt.lives[w.n](w)
+				} else if w.ready() {
+					w.dispatch("INTERACTION_CREATE", json.RawMessage(raw(2, chat("topics"), map[string]any{"id": "709"})))
+				}
+				w.idle()
+			})
+			running(t, f.adapter(t, Options{identifyEvery: 10 * time.Millisecond}), &desk{})
+			eventually(t, "an answer", func() bool { return f.count(http.MethodPost, "/709/") == 1 })
+		})
+	}
 }
 
 // A connection whose heartbeats are not acknowledged is dead, however open it is.

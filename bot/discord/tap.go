@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// A tap listens on the gateway's connection below discordgo, for the three things
-// that the library keeps to itself: the code with which the connection was closed,
-// the interval of heartbeats, and a call to reconnect while it is not ready yet, on
-// which it would lock up.
+// A tap listens on the gateway's connection below discordgo, for what
+// that the library keeps to itself or gets wrong: the code with which the connection was
+// closed, the interval of heartbeats, a call to reconnect while it is not ready yet, on
+// which it would lock up, and word that the session is not valid, on which it would begin
+// another at once, out of turn, and again and again.
 //
 // It follows the frames of https://www.rfc-editor.org/rfc/rfc6455#section-5.2 from the
 // server, which are neither masked nor, as we connect, compressed.
@@ -22,6 +23,7 @@ type tap struct {
 	opening  atomic.Bool
 	code     atomic.Int32 // of the close frame; 0 if there was none
 	interval atomic.Int64 // nanoseconds; 0 before Hello
+	invalid  atomic.Bool  // the session is none any more
 
 	buf      []byte // what is not understood yet
 	upgraded bool   // the HTTP answer is over
@@ -37,13 +39,19 @@ func newTap(c net.Conn, encrypted bool) *tap {
 	return t
 }
 
-// errReconnect ends a connection that Discord wants to have ended.
-var errReconnect = errors.New("the gateway asks to reconnect")
+// errReconnect ends a connection that Discord wants to have ended, errInvalid one whose
+// session is not valid.
+var (
+	errReconnect = errors.New("the gateway asks to reconnect")
+	errInvalid   = errors.New("the gateway says that the session is not valid")
+)
 
-// maxFrame is the longest frame that is looked into, maxHead the longest HTTP answer.
+// maxFrame is the longest frame that is looked into, maxHead the longest HTTP answer,
+// maxWord the longest frame that has nothing to say but an operation.
 const (
 	maxFrame = 64 << 10
 	maxHead  = 16 << 10
+	maxWord  = 64
 )
 
 func (t *tap) Read(p []byte) (int, error) {
@@ -118,7 +126,7 @@ func (t *tap) frame() bool {
 	switch {
 	case opcode == closing && len(payload) >= 2:
 		t.code.Store(int32(binary.BigEndian.Uint16(payload)))
-	case opcode == text && (t.opening.Load() || t.interval.Load() == 0):
+	case opcode == text && (t.opening.Load() || t.interval.Load() == 0 || n <= maxWord):
 		t.message(payload)
 	}
 	t.buf = append([]byte(nil), t.buf[head+int(n):]...)
@@ -129,6 +137,7 @@ func (t *tap) frame() bool {
 // https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway-gateway-opcodes
 const (
 	opReconnect = 7
+	opInvalid   = 9
 	opHello     = 10
 )
 
@@ -152,5 +161,9 @@ func (t *tap) message(payload []byte) {
 		if t.opening.Load() {
 			t.cut = errReconnect
 		}
+	case opInvalid:
+		// Its data say whether the session may be resumed all the same.
+		t.invalid.Store(string(m.D) != "true")
+		t.cut = errInvalid
 	}
 }

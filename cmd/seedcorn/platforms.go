@@ -73,6 +73,7 @@ func (w *world) discord(router *bot.Router) (*discord.Adapter, error) {
 	return discord.New(discord.Options{
 		Token: discord.Secret(w.cfg.DiscordToken.reveal()), PublicKey: w.cfg.DiscordPublicKey, ApplicationID: w.cfg.DiscordApplication,
 		Base: w.cfg.DiscordURL, HTTPOnly: w.cfg.DiscordPublicKey != "", Commands: router.Table(), Log: w.log,
+		Roster:  w.db.Shards("gateway of "+discord.Name, gatewayLease),
 		Contact: w.cfg.Contact, Version: buildVersion(), Pictures: w.cfg.DiscordCharts == "picture",
 	})
 }
@@ -121,8 +122,8 @@ func (p places) talk(ctx context.Context, w *world, h bot.Handler) *sync.WaitGro
 	return &all
 }
 
-// gatewayLease is how long after the death of the process on Discord's gateway another
-// takes its place.
+// gatewayLease is how long after the death of a process on Discord's gateway the others
+// take its place.
 const gatewayLease = 20 * time.Second
 
 // registerAfter is how long after the first failure commands are registered again.
@@ -157,24 +158,16 @@ func (w *world) registerAgain(ctx context.Context, d *discord.Adapter, wait time
 	}
 }
 
-// listenOnDiscord registers the commands and listens. Everyone who connects to the
-// gateway with one token is sent everything, so that of the processes on this database
-// one connects; a second is ready to follow it. Requests over HTTP may come to all.
+// listenOnDiscord registers the commands and listens.
 func (w *world) listenOnDiscord(ctx context.Context, d *discord.Adapter, h bot.Handler) error {
-	listen := func(ctx context.Context) error {
-		ctx, stop := context.WithCancel(ctx)
-		var again sync.WaitGroup
-		defer again.Wait()
-		defer stop()
-		if !w.registerOnDiscord(ctx, d, registerAfter) {
-			again.Go(func() { w.registerAgain(ctx, d, registerAfter) })
-		}
-		return d.Run(ctx, h)
+	ctx, stop := context.WithCancel(ctx)
+	var again sync.WaitGroup
+	defer again.Wait()
+	defer stop()
+	if !w.registerOnDiscord(ctx, d, registerAfter) {
+		again.Go(func() { w.registerAgain(ctx, d, registerAfter) })
 	}
-	if w.cfg.DiscordPublicKey != "" {
-		return listen(ctx)
-	}
-	return w.db.Alone(ctx, "gateway of "+discord.Name, gatewayLease, listen)
+	return d.Run(ctx, h)
 }
 
 func (a *app) manifestCommand() *cobra.Command {

@@ -1,0 +1,24 @@
+-- A connection in parts, such as Discord's gateway, is shared out among the processes on
+-- one database: each part is held by one of them.
+
+-- +goose Up
+
+-- The processes that want a part. One that is not seen for a lease's time counts as dead.
+CREATE TABLE shard_holders (
+    name       TEXT   NOT NULL,  -- of the connection: "gateway of discord"
+    holder     TEXT   NOT NULL,  -- of one run of the program; '': the row that is locked while shards are shared
+    total      BIGINT NOT NULL,  -- how many parts it thinks there are: the most that any thinks counts
+    seen_until BIGINT NOT NULL,
+    PRIMARY KEY (name, holder)
+);
+
+-- Who holds which part, until when. Where nobody does there may be no row. Parts of
+-- another total overlap these: none is taken while one of those is held.
+CREATE TABLE shards (
+    name        TEXT   NOT NULL,
+    total       BIGINT NOT NULL CHECK (total > 0),
+    shard       BIGINT NOT NULL CHECK (shard >= 0 AND shard < total),
+    holder      TEXT   NOT NULL,
+    lease_until BIGINT NOT NULL,
+    PRIMARY KEY (name, total, shard)
+);
