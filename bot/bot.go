@@ -194,6 +194,8 @@ type Publisher interface {
 	Publish(ctx context.Context, to digest.Destination, r Receipt) error
 	// Cap is how many messages of one channel may be published in how long.
 	Cap() (most int, per time.Duration)
+	// EditCap is how often a published message may be edited in how long.
+	EditCap() (most int, per time.Duration)
 }
 
 // A Previewer is a [Platform] that can show in a browser what it would post.

@@ -374,13 +374,13 @@ type Permission struct {
 // https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
 func Permissions(pictures bool) []Permission {
 	ps := []Permission{
-		{"View Channels", "to see the channel that a digest goes to", "no digest there", 1 << 10},
-		{"Send Messages", "to post digests, and to publish them in announcement channels", "no digest there", 1 << 11},
-		{"Send Messages in Threads", "to post in threads and forums", "no digest in threads and forums", 1 << 38},
-		{"Read Message History", "to see whether a digest arrived when Discord did not say, and to reply to its first part", "an uncertain digest is posted again, marked (resent), until Discord answers", 1 << 16},
+		{"View Channels", "to see the channel that a digest goes to", "no digest there", permViewChannel},
+		{"Send Messages", "to post digests, and to publish them in announcement channels", "no digest there", permSendMessages},
+		{"Send Messages in Threads", "to post in threads and forums", "no digest in threads and forums", permSendInThreads},
+		{"Read Message History", "to see whether a digest arrived when Discord did not say, and to reply to its first part", "an uncertain digest is posted again, marked (resent), until Discord answers", permReadHistory},
 	}
 	if pictures {
-		ps = append(ps, Permission{"Attach Files", "to attach charts as pictures", "charts are told in words alone", 1 << 15})
+		ps = append(ps, Permission{"Attach Files", "to attach charts as pictures", "charts are told in words alone", permAttachFiles})
 	}
 	return ps
 }

@@ -48,12 +48,17 @@ const (
 	installUser  = 1
 )
 
-// Permissions that let a person manage a channel.
-// https://discord.com/developers/docs/topics/permissions
+// Permissions: the first three let a person manage a channel, the others let us post.
+// https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags
 const (
 	permAdministrator  = 1 << 3
 	permManageChannels = 1 << 4
 	permManageGuild    = 1 << 5
+	permViewChannel    = 1 << 10
+	permSendMessages   = 1 << 11
+	permAttachFiles    = 1 << 15
+	permReadHistory    = 1 << 16
+	permSendInThreads  = 1 << 38
 )
 
 // An interaction is what a person did, as either way in brings it. Only what is used

@@ -439,15 +439,20 @@ func refusalWords(status, code int) string {
 	return "Discord refused the message."
 }
 
-// Of an announcement channel so many messages are let through in so long.
+// Of an announcement channel so many messages are let through in so long, and a message
+// that was may be edited so often.
 // https://github.com/discord/discord-api-docs/issues/2258
 const (
-	maxPublished    = 10
-	publishedWithin = time.Hour
+	maxPublished      = 10
+	maxPublishedEdits = 3
+	publishedWithin   = time.Hour
 )
 
 // Cap implements bot.Publisher.
 func (a *Adapter) Cap() (most int, per time.Duration) { return maxPublished, publishedWithin }
+
+// EditCap implements bot.Publisher.
+func (a *Adapter) EditCap() (most int, per time.Duration) { return maxPublishedEdits, publishedWithin }
 
 // Publish implements bot.Publisher: it shows a message of an announcement channel in
 // the channels that follow it.

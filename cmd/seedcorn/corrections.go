@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -93,7 +94,7 @@ func (w *world) amendments(a *app, platforms places) *jobs.Amendments {
 	}
 	for name, p := range platforms {
 		if e, ok := p.(bot.Editor); ok {
-			m.Menders[name] = mender{e}
+			m.Menders[name] = mender{platform: p, editor: e}
 		}
 	}
 	return m
@@ -114,10 +115,20 @@ func (p places) render(to digest.Destination, doc message.Document) ([]digest.Pa
 }
 
 // A mender is a platform as amending sees it.
-type mender struct{ platform bot.Editor }
+type mender struct {
+	platform bot.Platform
+	editor   bot.Editor
+}
+
+func (m mender) EditCap() (most int, per time.Duration) {
+	if p, ok := m.platform.(bot.Publisher); ok {
+		return p.EditCap()
+	}
+	return 0, 0
+}
 
 func (m mender) Edit(ctx context.Context, d digest.Delivery) error {
-	return failedPost(m.platform.Edit(ctx, d.To, bot.DeliveryID(d.ID), bot.Receipt(d.Receipt), bot.Part{Payload: d.Payload, Summary: d.Summary}))
+	return failedPost(m.editor.Edit(ctx, d.To, bot.DeliveryID(d.ID), bot.Receipt(d.Receipt), bot.Part{Payload: d.Payload, Summary: d.Summary}))
 }
 
 // notices ties telling people about proposals to the platforms on which they are.

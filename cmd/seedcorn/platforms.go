@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -17,6 +18,7 @@ import (
 	"seedcorn/bot/discord"
 	"seedcorn/bot/slack"
 	"seedcorn/bot/terminal"
+	"seedcorn/digest"
 )
 
 // places are the platforms that are configured, by name. The terminal always is.
@@ -330,7 +332,19 @@ func (a *app) diagnose(ctx context.Context, w *world, live bool) []finding {
 	case d == nil:
 		add("discord", nil, "not configured: "+prefix+"DISCORD_TOKEN is not set", "")
 	default:
-		for _, f := range d.Check(ctx) {
+		found := d.Check(ctx)
+		if !slices.ContainsFunc(found, func(f discord.Finding) bool { return !f.OK && (f.What == "token" || f.What == "reach") }) {
+			subs, err := w.db.Subscriptions(ctx)
+			if err != nil {
+				add("discord channels", err, "", storeHint(err))
+			}
+			var to []digest.Destination
+			for _, sub := range subs {
+				to = append(to, sub.Destination)
+			}
+			found = append(found, d.CheckChannels(ctx, to)...)
+		}
+		for _, f := range found {
 			out = append(out, finding{"discord " + f.What, f.OK, f.Say, f.Hint})
 		}
 	}

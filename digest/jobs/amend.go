@@ -19,6 +19,10 @@ type Errata interface {
 	Amended(ctx context.Context, id digest.DigestID) (digest.Digest, []digest.Delivery, error)
 	// Reword stores what a delivery says, if it is still as pending, or as sent, as d is.
 	Reword(ctx context.Context, d digest.Delivery, p digest.Part) (ok bool, err error)
+	// BeginEdit notes that a delivery is about to be edited at now. Of a published message
+	// at most most edits are begun in any time of length per: if this were one more,
+	// nothing is noted, and free is when it would not be.
+	BeginEdit(ctx context.Context, id digest.DeliveryID, now time.Time, most int, per time.Duration) (free time.Time, err error)
 	// SettleAmendment stores the outcome of an attempt. It is ignored, and no error, if
 	// the digest has been claimed again since.
 	SettleAmendment(ctx context.Context, a digest.Amendment, o digest.AmendmentOutcome) error
@@ -29,6 +33,9 @@ type Mender interface {
 	// Edit replaces the message of a sent delivery by d's payload. The error is a
 	// *[PostError]: Pending and Unsure may be tried again, Dead never.
 	Edit(ctx context.Context, d digest.Delivery) error
+	// EditCap is how often a published message may be edited in how long; 0 means as often
+	// as one likes.
+	EditCap() (most int, per time.Duration)
 }
 
 // Amendments edits the messages of digests about which something was found out since.
@@ -38,7 +45,9 @@ type Mender interface {
 // here that could post one. The digest is rendered again with its errata; the parts
 // whose bytes differ from what stands are edited. A part that was not sent yet is
 // reworded in the outbox before anybody claims it; one that is just being sent is
-// waited for. A message that cannot be edited for ever, because it was deleted or the
+// waited for. A published message may be edited only so often: one that has been waits
+// until it may be again, and what is found out meanwhile goes into the same edit. A
+// message that cannot be edited for ever, because it was deleted or the
 // platform has no edits, is given up, and the subscription goes on.
 type Amendments struct {
 	Errata Errata
@@ -153,6 +162,7 @@ func (p *Amendments) attempt(ctx context.Context, a digest.Amendment) (o digest.
 		return digest.AmendmentOutcome{State: digest.AmendmentGivenUp, Words: words}, nil
 	}
 	edited, refused, words := 0, 0, ""
+	var free time.Time // when the last of the messages that wait may be edited again
 	for i, was := range stand {
 		same := string(parts[i].Payload) == string(was.Payload)
 		if same && !(a.Doubt && was.State == digest.Sent) {
@@ -186,6 +196,19 @@ func (p *Amendments) attempt(ctx context.Context, a digest.Amendment) (o digest.
 			refused, words = refused+1, "where the message stands is not known"
 			continue
 		}
+		if most, per := m.EditCap(); most > 0 {
+			at, err := p.Errata.BeginEdit(ctx, was.ID, p.Now(), most, per)
+			if err != nil {
+				return o, err
+			}
+			if !at.IsZero() {
+				if at.After(free) {
+					free = at
+				}
+				words = fmt.Sprintf("published, and edited %d times within %s; waits for room", most, per)
+				continue
+			}
+		}
 		if err := m.Edit(ctx, now); err != nil {
 			var e *PostError
 			if !errors.As(err, &e) {
@@ -207,6 +230,8 @@ func (p *Amendments) attempt(ctx context.Context, a digest.Amendment) (o digest.
 		}
 	}
 	switch {
+	case !free.IsZero():
+		return digest.AmendmentOutcome{State: digest.AmendmentWaiting, NotBefore: free, Words: words}, nil
 	case refused > 0 && edited == 0:
 		return digest.AmendmentOutcome{State: digest.AmendmentGivenUp, Words: words}, nil
 	case refused > 0:

@@ -26,6 +26,9 @@ type paper struct {
 	refuse  map[int]error // by part
 	fail    error         // of Reword
 	meet    func()        // while it is being read
+	most    int           // edits in an hour; 0: as many as one likes
+	begun   map[digest.DeliveryID][]time.Time
+	now     time.Time
 }
 
 // newPaper is a digest of so many stories, one to a message, all of them sent.
@@ -115,9 +118,27 @@ func (p *paper) Edit(_ context.Context, d digest.Delivery) error {
 	return nil
 }
 
+func (p *paper) EditCap() (most int, per time.Duration) { return p.most, time.Hour }
+
+// BeginEdit counts every message as published.
+func (p *paper) BeginEdit(_ context.Context, id digest.DeliveryID, now time.Time, most int, per time.Duration) (free time.Time, err error) {
+	if p.begun == nil {
+		p.begun = map[digest.DeliveryID][]time.Time{}
+	}
+	p.begun[id] = slices.DeleteFunc(p.begun[id], func(at time.Time) bool { return !at.After(now.Add(-per)) })
+	if len(p.begun[id]) >= most {
+		return p.begun[id][0].Add(per), nil
+	}
+	p.begun[id] = append(p.begun[id], now)
+	return free, nil
+}
+
 func (p *paper) amendments() *Amendments {
+	if p.now.IsZero() {
+		p.now = noon
+	}
 	return &Amendments{
-		Errata: p, Render: p.render, Menders: map[string]Mender{"test": p}, Now: func() time.Time { return noon },
+		Errata: p, Render: p.render, Menders: map[string]Mender{"test": p}, Now: func() time.Time { return p.now },
 		Filler: func(digest.Destination) (digest.Part, error) {
 			return digest.Part{Payload: []byte("nothing more")}, nil
 		},
@@ -154,6 +175,35 @@ func TestAmend(t *testing.T) {
 	p.claims = []digest.Amendment{{Digest: "d", Attempt: 2}} // its outcome was lost
 	if o := p.run(t, p.amendments()); o.State != digest.AmendmentDone || p.edits != 1 {
 		t.Errorf("again: %+v, %d edits", o, p.edits)
+	}
+}
+
+// A published message that was edited as often as it may be waits, the others of its
+// digest do not; and what is found out meanwhile is one edit.
+func TestAmendPublished(t *testing.T) {
+	p := newPaper(2)
+	p.most = 2
+	again := func(at time.Duration, stories ...int) digest.AmendmentOutcome {
+		t.Helper()
+		for _, s := range stories {
+			p.erratum(s, fmt.Sprint("x", s))
+		}
+		p.now = noon.Add(at)
+		p.claims = []digest.Amendment{{Digest: "d", Attempt: 1}}
+		return p.run(t, p.amendments())
+	}
+	again(0, 0)
+	again(10*time.Minute, 0)
+	before := p.channel[0]
+	if o := again(20*time.Minute, 0, 1); o.State != digest.AmendmentWaiting || o.Failed || !o.NotBefore.Equal(noon.Add(time.Hour)) || !strings.Contains(o.Words, "edited 2 times") {
+		t.Errorf("a third time within the hour: %+v", o)
+	}
+	if p.channel[0] != before || !strings.Contains(p.channel[1], "x1") || p.edits != 3 {
+		t.Errorf("after %d edits the channel shows %q", p.edits, p.channel)
+	}
+	again(30*time.Minute, 0)
+	if o := again(time.Hour); o.State != digest.AmendmentDone || p.edits != 4 || strings.Count(p.channel[0], "x0") == strings.Count(before, "x0") {
+		t.Errorf("after the hour: %+v, %d edits, the channel shows %q", o, p.edits, p.channel)
 	}
 }
 

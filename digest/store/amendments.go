@@ -265,6 +265,38 @@ func (db *DB) Reword(ctx context.Context, d digest.Delivery, p digest.Part) (ok 
 	return ok, err
 }
 
+// BeginEdit notes that a delivery is about to be edited at now. Of a message that is
+// published at most most edits are begun in any time of length per: if this were one
+// more, nothing is noted, and free is when it would not be.
+func (db *DB) BeginEdit(ctx context.Context, id digest.DeliveryID, now time.Time, most int, per time.Duration) (free time.Time, err error) {
+	err = db.update(ctx, "beginning an edit of delivery "+string(id), func(t *tx) error {
+		free = time.Time{}
+		// Written to first, so that nobody else counts meanwhile.
+		r, err := t.exec(ctx, "UPDATE publications SET words = words WHERE delivery = $1 AND state IN ('publishing', 'published')", string(id))
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return err // not published
+		}
+		if _, err := t.exec(ctx, "DELETE FROM published_edits WHERE delivery = $1 AND at <= $2", string(id), millis(now.Add(-per))); err != nil {
+			return err
+		}
+		var n int
+		var oldest, last int64
+		if err := first(ctx, t, "SELECT COUNT(*), COALESCE(MIN(at), 0), COALESCE(MAX(nth), 0) FROM published_edits WHERE delivery = $1", []any{string(id)}, &n, &oldest, &last); err != nil {
+			return err
+		}
+		if n >= most {
+			free = fromMillis(oldest).Add(per)
+			return nil
+		}
+		_, err = t.exec(ctx, "INSERT INTO published_edits (delivery, nth, at) VALUES ($1, $2, $3)", string(id), last+1, millis(now))
+		return err
+	})
+	return free, err
+}
+
 // SettleAmendment stores the outcome of an attempt. It is ignored if the digest has
 // been claimed again since. One that is done, while another erratum came in, waits
 // for its next edit.

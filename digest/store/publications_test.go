@@ -152,3 +152,57 @@ func TestPublicationLease(t *testing.T) {
 		}
 	})
 }
+
+// A published message is edited so often in an hour and not more, whoever counts; others
+// as often as one likes.
+func TestPublishedEdits(t *testing.T) {
+	onBoth(t, func(t *testing.T, p place) {
+		ctx := t.Context()
+		db := p.open(t)
+		outgoing(t, db, "s1", "news", 2)
+		sent(t, db, time.Minute)
+		ids := []digest.DeliveryID{}
+		ds, err := db.Deliveries(ctx, "", 10)
+		if err != nil || len(ds) < 2 {
+			t.Fatalf("%d deliveries, %v", len(ds), err)
+		}
+		for _, d := range ds {
+			ids = append(ids, d.ID)
+		}
+		now := t0.Add(2 * time.Minute)
+		edit := func(id digest.DeliveryID, after, free time.Duration) {
+			t.Helper()
+			got, err := db.BeginEdit(ctx, id, now.Add(after), 3, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := now.Add(free); free == 0 && !got.IsZero() || free != 0 && !got.Equal(want) {
+				t.Errorf("after %s: free at %s, want %s", after, got, want)
+			}
+		}
+		for i := range 5 {
+			edit(ids[0], time.Duration(i)*time.Minute, 0) // not published
+		}
+		if n, err := db.Announce(ctx, now, "test"); n != len(ids) || err != nil {
+			t.Fatalf("%d noted, %v", n, err)
+		}
+		edit(ids[0], 0, 0) // nor yet
+		for range ids {
+			pub, ok, err := db.ClaimPublication(ctx, now, time.Minute, 10, time.Hour)
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			pub.State = digest.Published
+			if err := db.SettlePublication(ctx, pub); err != nil {
+				t.Fatal(err)
+			}
+		}
+		edit(ids[0], 0, 0)
+		edit(ids[0], 10*time.Minute, 0)
+		edit(ids[0], 20*time.Minute, 0)
+		edit(ids[0], 30*time.Minute, time.Hour)
+		edit(ids[1], 30*time.Minute, 0)
+		edit(ids[0], time.Hour, 0)
+		edit(ids[0], 61*time.Minute, 70*time.Minute)
+	})
+}

@@ -1,5 +1,6 @@
 -- A connection in parts, such as Discord's gateway, is shared out among the processes on
--- one database: each part is held by one of them.
+-- one database: each part is held by one of them. And what was published may be edited
+-- only so often.
 
 -- +goose Up
 
@@ -21,4 +22,13 @@ CREATE TABLE shards (
     holder      TEXT   NOT NULL,
     lease_until BIGINT NOT NULL,
     PRIMARY KEY (name, total, shard)
+);
+
+-- The edits of published messages, those of the last while: a platform lets few through,
+-- which all processes count here.
+CREATE TABLE published_edits (
+    delivery TEXT   NOT NULL REFERENCES publications (delivery) ON DELETE CASCADE,
+    nth      BIGINT NOT NULL,
+    at       BIGINT NOT NULL,  -- when it began
+    PRIMARY KEY (delivery, nth)
 );
