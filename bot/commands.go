@@ -1000,8 +1000,8 @@ func runSettings(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 	f := message.Fields{Items: []message.Field{
 		{Name: "zone", Value: message.Plain(cmp.Or(s.Zone, "UTC"))},
 		{Name: "only-managers", Value: message.Plain(yesNo(s.OnlyManage(inv.Place.Guarded)) + ": only those who manage a channel may change what it is told")},
-		{Name: "managers", Value: message.Plain(cmp.Or(strings.Join(s.Managers, ", "), "none: those whom the platform lets manage the channel"))},
-		{Name: "editors", Value: message.Plain(cmp.Or(strings.Join(s.Editors, ", "), "none: those who manage the channel"))},
+		{Name: "managers", Value: members(s.Managers, "none: those whom the platform lets manage the channel")},
+		{Name: "editors", Value: members(s.Editors, "none: those who manage the channel")},
 	}}
 	for _, x := range profileFields(&s.Profile) {
 		f.Items = append(f.Items, message.Field{Name: x.name, Value: message.Plain(yesNo(*x.on) + ": " + x.about)})
@@ -1016,6 +1016,26 @@ func runSettings(ctx context.Context, d Desk, inv Invocation) (Reply, error) {
 		doc.Blocks = append(doc.Blocks, switches)
 	}
 	return Reply{Document: doc}, nil
+}
+
+// members are people and roles as settings list them, or what to say of none.
+func members(ids []string, none string) (l message.Line) {
+	for i, id := range ids {
+		if i > 0 {
+			l = append(l, message.Span{Text: ", "})
+		}
+		s := message.Span{Text: id}
+		if role, ok := strings.CutPrefix(id, RolePrefix); ok {
+			s.Role = role
+		} else {
+			s.Person = id
+		}
+		l = append(l, s)
+	}
+	if len(ids) == 0 {
+		return message.Plain(none)
+	}
+	return l
 }
 
 // pairs are the name=value pairs of a line. A word without a name goes on with the

@@ -177,6 +177,7 @@ func target(s string) string {
 type style struct {
 	bold, code bool
 	url        string // a target
+	name       bool   // text is the mention of somebody, shown by name
 }
 
 // mark dresses text, with its white space outside of the marks.
@@ -188,7 +189,10 @@ func (st style) mark(text string) string {
 	at := strings.Index(text, body)
 	lead, tail := text[:at], text[at+len(body):]
 	out := escape(body)
-	if st.code {
+	switch {
+	case st.name:
+		out = body
+	case st.code:
 		out = code(body)
 	}
 	if st.url != "" {
@@ -208,6 +212,13 @@ func pieces(l message.Line, most int) []string {
 	for _, s := range l {
 		st := style{bold: s.Bold, code: s.Code, url: target(s.URL)}
 		text := oneLine(s.Text)
+		// Nobody is called: see [mentions].
+		switch {
+		case isSnowflake(s.Role):
+			text, st = "<@&"+s.Role+">", style{name: true}
+		case isSnowflake(s.Person):
+			text, st = "<@"+s.Person+">", style{name: true}
+		}
 		if s.URL != "" && st.url == "" && strings.TrimSpace(s.URL) != strings.TrimSpace(s.Text) {
 			// Not a link: its address is still told.
 			text = strings.TrimRight(text+" ("+oneLine(s.URL)+")", " ")

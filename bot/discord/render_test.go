@@ -510,3 +510,27 @@ func TestRows(t *testing.T) {
 		}
 	}
 }
+
+// People and roles are shown by name, which calls nobody, and only where an id is one.
+func TestMembers(t *testing.T) {
+	a := newAdapter(t, Options{})
+	parts, err := a.Render(message.Document{Summary: "x", Blocks: []message.Block{message.Fields{Items: []message.Field{{Name: "managers", Value: message.Line{
+		{Text: "role:42", Role: "42"}, {Text: ", "}, {Text: "43", Person: "43"}, {Text: ", "}, {Text: "role:everyone", Role: "everyone"}, {Text: ", "}, {Text: "<@44>", Person: "<@44>"},
+	}}}}}})
+	if err != nil || len(parts) != 1 {
+		t.Fatalf("%d parts, %v", len(parts), err)
+	}
+	var m struct {
+		Components []component
+		Mentions   json.RawMessage `json:"allowed_mentions"`
+	}
+	if err := json.Unmarshal(parts[0].Payload, &m); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := m.Components[0].Content, "**managers:** <@&42>, <@43>, role\\:everyone, \\<@\u200b44\\>"; got != want {
+		t.Errorf("shown as %q, want %q", got, want)
+	}
+	if string(m.Mentions) != `{"parse":[],"replied_user":false}` {
+		t.Errorf("may call %s", m.Mentions)
+	}
+}

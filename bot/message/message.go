@@ -171,6 +171,9 @@ type Span struct {
 	Bold  bool
 	Code  bool
 	Quiet bool
+	// Person and Role are the platform's id of somebody, or of a role, whose name is shown
+	// in place of Text where the platform can do so without calling anyone.
+	Person, Role string
 }
 
 // Plain makes a line of one unstyled span.

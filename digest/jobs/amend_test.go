@@ -183,26 +183,25 @@ func TestAmend(t *testing.T) {
 func TestAmendPublished(t *testing.T) {
 	p := newPaper(2)
 	p.most = 2
-	again := func(at time.Duration, stories ...int) digest.AmendmentOutcome {
+	again := func(at time.Duration, says string, stories ...int) digest.AmendmentOutcome {
 		t.Helper()
-		for _, s := range stories {
-			p.erratum(s, fmt.Sprint("x", s))
+		for _, i := range stories {
+			p.digest.Sections[0].Stories[i].Line = says
 		}
 		p.now = noon.Add(at)
 		p.claims = []digest.Amendment{{Digest: "d", Attempt: 1}}
 		return p.run(t, p.amendments())
 	}
-	again(0, 0)
-	again(10*time.Minute, 0)
-	before := p.channel[0]
-	if o := again(20*time.Minute, 0, 1); o.State != digest.AmendmentWaiting || o.Failed || !o.NotBefore.Equal(noon.Add(time.Hour)) || !strings.Contains(o.Words, "edited 2 times") {
+	again(0, "first", 0)
+	again(10*time.Minute, "second", 0)
+	if o := again(20*time.Minute, "third", 0, 1); o.State != digest.AmendmentWaiting || o.Failed || !o.NotBefore.Equal(noon.Add(time.Hour)) || !strings.Contains(o.Words, "edited 2 times") {
 		t.Errorf("a third time within the hour: %+v", o)
 	}
-	if p.channel[0] != before || !strings.Contains(p.channel[1], "x1") || p.edits != 3 {
+	if !strings.Contains(p.channel[0], "second") || !strings.Contains(p.channel[1], "third") || p.edits != 3 {
 		t.Errorf("after %d edits the channel shows %q", p.edits, p.channel)
 	}
-	again(30*time.Minute, 0)
-	if o := again(time.Hour); o.State != digest.AmendmentDone || p.edits != 4 || strings.Count(p.channel[0], "x0") == strings.Count(before, "x0") {
+	again(30*time.Minute, "fourth", 0)
+	if o := again(time.Hour, "", 1); o.State != digest.AmendmentDone || p.edits != 5 || !strings.Contains(p.channel[0], "fourth") {
 		t.Errorf("after the hour: %+v, %d edits, the channel shows %q", o, p.edits, p.channel)
 	}
 }
