@@ -204,6 +204,8 @@ func (f *fake) answer(method, path string, r *http.Request, body []byte) []byte 
 			return mustJSON(k)
 		}
 		return mustJSON(map[string]any{"id": parts[1], "type": 0})
+	case parts[0] == "channels" && parts[2] == "threads" && len(parts) == 5:
+		return mustJSON(map[string]any{"threads": []any{}, "has_more": false})
 	case parts[0] == "channels" && parts[2] == "threads":
 		var in struct {
 			Name    string         `json:"name"`

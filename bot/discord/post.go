@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -667,16 +668,15 @@ func (a *Adapter) Find(ctx context.Context, to digest.Destination, id bot.Delive
 		return r, ok, err
 	}
 	// A forum's posts are threads, and each part is in one of them.
-	threads, err := a.threads(ctx, to, channelID)
-	if err != nil {
+	var fault error
+	err = a.threads(ctx, to, channelID, from, func(t string) bool {
+		r, ok, fault = a.findIn(ctx, t, me, id, from)
+		return !ok && fault == nil
+	})
+	if err = errors.Join(fault, err); err != nil || !ok {
 		return "", false, err
 	}
-	for _, t := range threads {
-		if r, ok, err := a.findIn(ctx, t, me, id, from); ok || err != nil {
-			return r, ok, err
-		}
-	}
-	return "", false, nil
+	return r, true, nil
 }
 
 // errForum means that a channel holds no messages but threads.
@@ -765,42 +765,72 @@ func olderID(a, b string) bool {
 	return len(a) < len(b) || len(a) == len(b) && a < b
 }
 
-// threads are the active posts of a forum, the newest first, those that could hold a
-// delivery of today.
+// A thread is what is read of a forum's post.
+type thread struct {
+	ID       string `json:"id"`
+	ParentID string `json:"parent_id"`
+	OwnerID  string `json:"owner_id"`
+	Metadata struct {
+		Archived time.Time `json:"archive_timestamp"` // when it was archived, or taken out again
+	} `json:"thread_metadata"`
+}
+
+// threads are our posts in a forum that were begun since from: the active ones, then,
+// as yield asks for more, those that were archived meanwhile. It stops when yield says
+// that it has found what it looked for, or fails.
 // https://discord.com/developers/docs/resources/guild#list-active-guild-threads
-func (a *Adapter) threads(ctx context.Context, to digest.Destination, forum string) ([]string, error) {
+// https://discord.com/developers/docs/resources/channel#list-public-archived-threads
+func (a *Adapter) threads(ctx context.Context, to digest.Destination, forum string, from time.Time, yield func(id string) (more bool)) error {
 	if !isSnowflake(to.Workspace) {
-		return nil, bot.ErrCannotLook
-	}
-	route := "/guilds/" + to.Workspace + "/threads/active"
-	out := a.do(ctx, call{method: http.MethodGet, path: route, bucket: route})
-	if out.status == http.StatusForbidden || out.status == http.StatusUnauthorized {
-		return nil, fmt.Errorf("%w: %w", bot.ErrCannotLook, out.failure())
-	}
-	if !out.ok() {
-		return nil, fmt.Errorf("reading the posts of forum %s: %w", forum, out.failure())
-	}
-	var list struct {
-		Threads []struct {
-			ID       string `json:"id"`
-			ParentID string `json:"parent_id"`
-			OwnerID  string `json:"owner_id"`
-		} `json:"threads"`
-	}
-	if err := json.Unmarshal(out.body, &list); err != nil {
-		return nil, fmt.Errorf("reading the posts of forum %s: %w", forum, err)
+		return bot.ErrCannotLook
 	}
 	me, err := a.self(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var ids []string
-	for _, t := range list.Threads {
-		if t.ParentID == forum && (t.OwnerID == "" || t.OwnerID == me) && isSnowflake(t.ID) {
-			ids = append(ids, t.ID)
+	oldest := snowflake(from)
+	page := func(bucket, query string) (found []thread, more bool, err error) {
+		out := a.do(ctx, call{method: http.MethodGet, path: bucket + query, bucket: bucket})
+		if out.status == http.StatusForbidden || out.status == http.StatusUnauthorized {
+			return nil, false, fmt.Errorf("%w: %w", bot.ErrCannotLook, out.failure())
 		}
+		if !out.ok() {
+			return nil, false, fmt.Errorf("reading the posts of forum %s: %w", forum, out.failure())
+		}
+		var list struct {
+			Threads []thread `json:"threads"`
+			More    bool     `json:"has_more"`
+		}
+		if err := json.Unmarshal(out.body, &list); err != nil {
+			return nil, false, fmt.Errorf("reading the posts of forum %s: %w", forum, err)
+		}
+		return list.Threads, list.More, nil
 	}
-	return ids, nil
+	ours := func(list []thread) (goOn bool) {
+		for _, t := range list {
+			if t.ParentID == forum && (t.OwnerID == "" || t.OwnerID == me) && isSnowflake(t.ID) && !olderID(t.ID, oldest) && !yield(t.ID) {
+				return false
+			}
+		}
+		return true
+	}
+	active, _, err := page("/guilds/"+to.Workspace+"/threads/active", "")
+	if err != nil || !ours(active) {
+		return err
+	}
+	before := ""
+	for range maxPages {
+		archived, more, err := page("/channels/"+forum+"/threads/archived/public", "?limit="+strconv.Itoa(pageOf)+before)
+		if err != nil || !ours(archived) || !more || len(archived) == 0 {
+			return err
+		}
+		last := archived[len(archived)-1].Metadata.Archived
+		if last.Before(from) {
+			return nil // those after it were archived before ours was begun
+		}
+		before = "&before=" + url.QueryEscape(last.UTC().Format(time.RFC3339Nano))
+	}
+	return fmt.Errorf("forum %s has more than %d posts since: %w", forum, maxPages*pageOf, bot.ErrCannotLook)
 }
 
 // self is the bot's own user id.

@@ -24,6 +24,7 @@ type Discord struct {
 	commands map[string]json.RawMessage // registered, by path
 	forums   map[string]bool
 	threads  []map[string]any
+	archive  []map[string]any // the latest first
 	answers  []Answer
 	gateway  gateway
 }
@@ -313,6 +314,8 @@ func (d *Discord) do(r *http.Request, parts []string, path, channel string, body
 		return answer{body: map[string]any{"id": channel, "type": d.kind(channel), "guild_id": d.rules.team(channel), "name": "research"}}
 	case parts[2] == "threads" && len(parts) == 3 && r.Method == http.MethodPost:
 		return d.thread(channel, body)
+	case parts[2] == "threads" && len(parts) == 5 && r.Method == http.MethodGet:
+		return d.archived(channel, r)
 	case parts[2] != "messages":
 	case len(parts) == 3 && d.forums[channel]:
 		return discordNo(http.StatusBadRequest, 50008, "Cannot send messages in a non-text channel")
@@ -548,4 +551,45 @@ func (d *Discord) thread(channel string, body map[string]any) answer {
 	th := map[string]any{"id": id, "type": 11, "name": str(body, "name"), "parent_id": channel, "owner_id": discordUser, "guild_id": d.rules.team(channel), "applied_tags": or(body["applied_tags"], []any{})}
 	d.threads = append(d.threads, th)
 	return answer{status: http.StatusCreated, body: th}
+}
+
+// Archive puts every post of the forums into the archive, where those who list the
+// active ones do not see them.
+func (d *Discord) Archive() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, th := range d.threads {
+		th["thread_metadata"] = map[string]any{"archived": true, "archive_timestamp": time.Now().UTC().Format(time.RFC3339Nano), "auto_archive_duration": 60, "locked": false}
+		d.archive = append([]map[string]any{th}, d.archive...)
+	}
+	d.threads = nil
+}
+
+// archived is a page of a forum's archive, the latest first
+// (https://discord.com/developers/docs/resources/channel#list-public-archived-threads).
+func (d *Discord) archived(channel string, r *http.Request) answer {
+	if d.rules.blind(channel) {
+		return discordNo(http.StatusForbidden, 50001, "Missing Access")
+	}
+	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil {
+		limit = 50
+	}
+	before, err := time.Parse(time.RFC3339Nano, r.URL.Query().Get("before"))
+	if r.URL.Query().Get("before") != "" && err != nil {
+		return discordNo(http.StatusBadRequest, 50035, "Invalid Form Body: before")
+	}
+	page, more := []map[string]any{}, false
+	for _, th := range d.archive {
+		at, _ := time.Parse(time.RFC3339Nano, str(th["thread_metadata"].(map[string]any), "archive_timestamp"))
+		if str(th, "parent_id") != channel || !before.IsZero() && !at.Before(before) {
+			continue
+		}
+		if len(page) == limit {
+			more = true
+			break
+		}
+		page = append(page, th)
+	}
+	return answer{body: map[string]any{"threads": page, "members": []any{}, "has_more": more}}
 }

@@ -130,10 +130,11 @@ var document = message.Document{Summary: "a digest", Blocks: []message.Block{mes
 
 // A stand is one platform with our adapter before it.
 type stand struct {
-	name    string
-	channel string
-	adapter bot.Platform
-	site    *site
+	name      string
+	workspace string
+	channel   string
+	adapter   bot.Platform
+	site      *site
 }
 
 func stands(t *testing.T, rules Rules) []stand {
@@ -150,7 +151,20 @@ func stands(t *testing.T, rules Rules) []stand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []stand{{"slack", "C1", sa, s.site}, {"discord", "100000000000000001", da, d.site}}
+	return []stand{{"slack", "T1", "C1", sa, s.site}, {"discord", "200000000000000001", "100000000000000001", da, d.site}}
+}
+
+// forum is a stand whose channel is a forum, with what archives its posts.
+func forum(t *testing.T, rules Rules) (stand, *Discord) {
+	t.Helper()
+	rules.Team = func(string) string { return "200000000000000001" }
+	d := newDiscord(t, rules)
+	d.Forum("100000000000000015")
+	a, err := discord.New(discord.Options{Token: token, Base: d.URL, Timeout: time.Second, Commands: bot.NewRouter(nil, slog.New(slog.DiscardHandler)).Table()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stand{"discord", "200000000000000001", "100000000000000015", a, d.site}, d
 }
 
 func (s stand) post(ctx context.Context, t *testing.T, id bot.DeliveryID, channel string) (bot.Receipt, error) {
@@ -161,11 +175,11 @@ func (s stand) post(ctx context.Context, t *testing.T, id bot.DeliveryID, channe
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second) // the adapters' own are longer
 	defer cancel()
-	return s.adapter.Post(ctx, digest.Destination{Platform: s.name, Workspace: "T1", Channel: channel}, id, parts[0], "")
+	return s.adapter.Post(ctx, digest.Destination{Platform: s.name, Workspace: s.workspace, Channel: channel}, id, parts[0], "")
 }
 
 func (s stand) find(ctx context.Context, id bot.DeliveryID, channel string) (bot.Receipt, bool, error) {
-	return s.adapter.Find(ctx, digest.Destination{Platform: s.name, Workspace: "T1", Channel: channel}, id, time.Now().Add(-time.Minute))
+	return s.adapter.Find(ctx, digest.Destination{Platform: s.name, Workspace: s.workspace, Channel: channel}, id, time.Now().Add(-time.Minute))
 }
 
 func fate(err error) bot.Fate {
@@ -221,6 +235,63 @@ func TestEveryFault(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A forum's posts have no nonce: one that was accepted, whatever was answered, is found
+// by what it carries, among the active posts and in the archive; and where it is not
+// there, it was not accepted.
+func TestEveryFaultInForums(t *testing.T) {
+	for f := ThenError; f <= InsteadSilence; f++ {
+		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
+			s, d := forum(t, Rules{Second: -1})
+			const id = "0123456789abcdef01234567"
+			// Others' posts, and ours of before, are not taken for it.
+			if _, err := s.post(t.Context(), t, "another", s.channel); err != nil {
+				t.Fatal(err)
+			}
+			before := d.Ledger.Len()
+			d.Change(func(r *Rules) {
+				r.Fault = func(c Call) Fault {
+					if c.Writes {
+						return f
+					}
+					return None
+				}
+			})
+			_, err := s.post(t.Context(), t, id, s.channel)
+			want := bot.FateUnsure
+			if f == InsteadLimit || f == InsteadPage {
+				want = bot.FateRetry
+			}
+			if got := fate(err); got != want {
+				t.Errorf("posting: fate %v (%v), want %v", got, err, want)
+			}
+			stood := 0
+			if f.done() {
+				stood = 1
+			}
+			if n := d.Ledger.Len() - before; n != stood {
+				t.Errorf("%d posts stand, want %d", n, stood)
+			}
+			d.Change(func(r *Rules) { r.Fault = nil })
+			for _, archived := range []bool{false, true} {
+				if archived {
+					d.Archive()
+				}
+				r, found, err := s.find(t.Context(), id, s.channel)
+				if err != nil || found != f.done() {
+					t.Errorf("finding, archived %t: %t, %v", archived, found, err)
+				}
+				if last := d.Ledger.All(); found && string(r) != last[len(last)-1].Channel+"/"+last[len(last)-1].ID {
+					t.Errorf("found %s", r)
+				}
+			}
+			if n := d.Ledger.Len() - before; n != stood {
+				t.Errorf("%d posts stand after looking", n)
+			}
+		})
 	}
 }
 
