@@ -54,7 +54,12 @@ func (d Destination) Lane() Lane { return Lane{d.Platform, d.Workspace} }
 
 // A Pace is how fast a platform lets us post, as far as it says so beforehand: in
 // all, to a workspace, to a channel. What only a refusal tells is learned.
-type Pace struct{ Platform, Workspace, Channel Rate }
+type Pace struct {
+	Platform, Workspace, Channel Rate
+	// Window is in what time the platform counts all, and as much more as requests arrive
+	// less evenly than they leave; 0: it says nothing.
+	Window time.Duration
+}
 
 // A Rate is one post every so often, or Burst at once after a rest as long. The zero
 // value is no limit.
@@ -63,11 +68,12 @@ type Rate struct {
 	Burst int // 0 means 1
 }
 
-// Slots are N posts that may be made: the first after Wait, each Every after the one
-// before. With N of 0 none may, and Wait is when to ask again.
+// Slots are N posts that may be made: the first at At by the clock of this process, each
+// Every after the one before. With N of 0 none may, and At is when to ask again.
 type Slots struct {
-	N           int
-	Wait, Every time.Duration
+	N     int
+	At    time.Time
+	Every time.Duration
 }
 
 // A Scope is how far a platform's "go slower" reaches.

@@ -184,13 +184,14 @@ func (a *Adapter) withFiles(ctx context.Context, c call, message map[string]json
 	return without, nil
 }
 
-// Pace implements bot.Pacer: 50 requests a second are let through for all of a bot. One
+// Pace implements bot.Pacer: 50 requests a second are let through for all of a bot. Two
 // and a half are left for what is not a post, and for requests that arrive less evenly
-// than they leave; answers to interactions are exempt. The limits of channels are in the
-// headers of answers, and not to be known before.
+// than they leave, for which the second is a twentieth longer, too; answers to
+// interactions are exempt. The limits of channels are in the headers of answers, and not
+// to be known before.
 // https://discord.com/developers/docs/topics/rate-limits#global-rate-limit
 func (a *Adapter) Pace() digest.Pace {
-	return digest.Pace{Platform: digest.Rate{Every: 2 * time.Second / (2*globalRequests - 3)}}
+	return digest.Pace{Platform: digest.Rate{Every: 2 * time.Second / (2*globalRequests - 5)}, Window: 1050 * time.Millisecond}
 }
 
 // Post implements bot.Platform. A destination's channel is a channel's or thread's

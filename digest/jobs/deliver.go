@@ -99,24 +99,48 @@ type Deliveries struct {
 	doors sync.Map // platform -> *door
 }
 
-// A door lets one post of this process out at a time. Slots are even; a process that
-// was held up for a moment, as by its machine, would otherwise make up for it at once,
-// and break the rate that its slots keep.
+// A door lets no more posts of this process out, within the time in which a platform
+// counts, than it has slots in it. Slots are even. Posts that were held up for a moment,
+// as by their machine, would go at once, together with those whose slots come now: so
+// many too many would the platform count.
 type door struct {
-	mu   sync.Mutex
-	next time.Time
+	mu           sync.Mutex
+	slots, posts []time.Time // of the last window, and slots to come; in order
 }
 
-// turn returns when who asks now may go.
-func (d *door) turn(now time.Time, every time.Duration) time.Time {
+// book tells of a slot that a post has.
+func (d *door) book(slot time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.next.Before(now) {
-		d.next = now
+	i, _ := slices.BinarySearchFunc(d.slots, slot, time.Time.Compare)
+	d.slots = slices.Insert(d.slots, i, slot)
+}
+
+// pass lets a post out now, or says when to ask again.
+func (d *door) pass(now time.Time, window time.Duration) (wait time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	past := func(all []time.Time, at time.Time) int {
+		i, _ := slices.BinarySearchFunc(all, at, func(t, at time.Time) int {
+			if t.After(at) {
+				return 1
+			}
+			return -1
+		})
+		return i
 	}
-	at := d.next
-	d.next = at.Add(every - every/256) // a little faster than slots come, or it would never catch up; hardly, or it would use up the room that they leave
-	return at
+	d.slots = slices.Delete(d.slots, 0, past(d.slots, now.Add(-window)))
+	d.posts = slices.Delete(d.posts, 0, past(d.posts, now.Add(-window)))
+	came := past(d.slots, now)
+	if len(d.posts) < max(came, 1) {
+		d.posts = append(d.posts, now)
+		return 0
+	}
+	wait = d.posts[0].Add(window).Sub(now)
+	if came < len(d.slots) {
+		wait = min(wait, d.slots[came].Sub(now))
+	}
+	return wait
 }
 
 const (
@@ -143,6 +167,10 @@ const (
 	// handsUnpaced are few: where only a refusal tells that it is too much, all that is
 	// under way is refused.
 	handsUnpaced = 8
+	// claimAhead is how long before its slot comes what is to go out in it is claimed.
+	claimAhead = 50 * time.Millisecond
+	// slotsMissed is how often a post takes another slot because it has missed its own.
+	slotsMissed = 2
 	// linger is the longest that a lane in which nothing happens is waited in.
 	linger = 2 * time.Second
 	// briefHold is the longest hold that is sat out by those who hear of it: it is over
@@ -265,9 +293,9 @@ func (p *Deliveries) drain(ctx context.Context, lane digest.Lane, turn time.Dura
 					continue
 				}
 				for i, d := range batch {
-					when := at.Add(time.Duration(i) * slots.Every)
+					slot := slots.At.Add(time.Duration(i) * slots.Every)
 					busy[d.ID] = time.Now()
-					go func() { results <- p.one(ctx, lane, d, when, pace.Platform.Every) }()
+					go func() { results <- p.one(ctx, lane, d, slot, pace) }()
 				}
 				at = time.Now()
 				if len(batch) == 0 { // somebody was faster, or a channel is at its rate
@@ -291,11 +319,10 @@ func (p *Deliveries) drain(ctx context.Context, lane digest.Lane, turn time.Dura
 						err = fmt.Errorf("reserving posts: %w", fault)
 						continue
 					}
-					if at = time.Now().Add(slots.Wait); slots.Wait <= 0 && slots.N > 0 {
+					if at = slots.At; slots.N == 0 {
+						next = p.Now().Add(time.Until(at))
+					} else if at = at.Add(-claimAhead); !time.Now().Before(at) {
 						continue
-					}
-					if slots.N == 0 {
-						next = p.Now().Add(slots.Wait)
 					}
 				} else if next.IsZero() {
 					at = time.Now().Add(time.Hour) // what is under way will tell
@@ -365,24 +392,25 @@ func (p *Deliveries) drain(ctx context.Context, lane digest.Lane, turn time.Dura
 }
 
 // one makes an attempt at a delivery when its slot has come.
-func (p *Deliveries) one(ctx context.Context, lane digest.Lane, d digest.Delivery, when time.Time, every time.Duration) result {
+func (p *Deliveries) one(ctx context.Context, lane digest.Lane, d digest.Delivery, slot time.Time, pace digest.Pace) result {
 	back := digest.Outcome{State: d.State, NotBefore: p.Now(), Words: d.Words, Resent: d.Resent}
-	if sleep(ctx, when) != nil {
-		return result{delivery: d, outcome: back} // as it was
-	}
-	if every > 0 {
-		at, _ := p.doors.LoadOrStore(lane.Platform, &door{})
-		if sleep(ctx, at.(*door).turn(time.Now(), every)) != nil {
+	for missed := 0; ; missed++ {
+		wait, err := p.leave(ctx, lane, slot, pace, missed == slotsMissed)
+		if err != nil {
+			return result{delivery: d, outcome: back} // as it was
+		}
+		if wait > 0 {
+			back.NotBefore = p.Now().Add(wait)
 			return result{delivery: d, outcome: back}
 		}
-	}
-	if wait := p.held(lane); wait > 0 && wait <= briefHold {
-		if sleep(ctx, time.Now().Add(wait)) != nil {
-			return result{delivery: d, outcome: back}
+		if wait == 0 {
+			break
 		}
-	} else if wait > 0 {
-		back.NotBefore = p.Now().Add(wait)
-		return result{delivery: d, outcome: back}
+		another, err := p.Outbox.Reserve(ctx, lane, pace, 1)
+		if slot = another.At; err != nil || another.N == 0 {
+			back.NotBefore = p.Now().Add(max(0, time.Until(slot)))
+			return result{delivery: d, outcome: back} // what is wrong with storage, settling tells
+		}
 	}
 	within, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
@@ -398,6 +426,41 @@ func (p *Deliveries) one(ctx context.Context, lane digest.Lane, d digest.Deliver
 		p.hold(lane, r.hold, r.holdFor)
 	}
 	return r
+}
+
+// leave waits until what has a slot may go. It returns 0 when it may, for how long its
+// lane is held if that is long, and less than 0 if it has missed its slot, unless it is
+// to go late. The error is ctx's.
+func (p *Deliveries) leave(ctx context.Context, lane digest.Lane, slot time.Time, pace digest.Pace, late bool) (wait time.Duration, err error) {
+	var out *door
+	if pace.Window > 0 {
+		at, _ := p.doors.LoadOrStore(lane.Platform, &door{})
+		out = at.(*door)
+		out.book(slot)
+	}
+	for until := slot; ; {
+		if err := sleep(ctx, until); err != nil {
+			return 0, err
+		}
+		held := p.held(lane)
+		now := time.Now()
+		switch {
+		case held > briefHold:
+			return held, nil
+		case held > 0:
+			until = now.Add(held)
+			continue
+		case out == nil:
+			return 0, nil
+		case now.Sub(slot) > pace.Window/4 && !late:
+			return -1, nil
+		}
+		if wait := out.pass(now, pace.Window); wait > 0 {
+			until = now.Add(wait)
+			continue
+		}
+		return 0, nil
+	}
 }
 
 // sleep waits until a time, or for ctx, whose error it returns.

@@ -94,14 +94,14 @@ func (o *outbox) Reserve(_ context.Context, lane digest.Lane, pace digest.Pace, 
 	defer o.mu.Unlock()
 	now := time.Now()
 	if held := o.held[lane]; held.After(now) {
-		return digest.Slots{Wait: held.Sub(now)}, o.fail["Reserve"]
+		return digest.Slots{At: held}, o.fail["Reserve"]
 	}
 	start := o.next
 	if now.After(start) {
 		start = now
 	}
 	o.next = start.Add(time.Duration(n) * pace.Platform.Every)
-	return digest.Slots{N: n, Wait: start.Sub(now), Every: pace.Platform.Every}, o.fail["Reserve"]
+	return digest.Slots{N: n, At: start, Every: pace.Platform.Every}, o.fail["Reserve"]
 }
 
 // Hold holds the lane, whatever the scope.
@@ -579,6 +579,51 @@ func TestStoppedInPost(t *testing.T) {
 				}
 				check(t, "on the wall", want, w.posts)
 				check(t, "looks", []string{"since 0s a0"}, w.looks)
+			})
+		})
+	}
+}
+
+// A held is an outbox whose every fifth claim takes a while: longer than posts may be
+// late, where it says so.
+type held struct {
+	*outbox
+	claims int
+	up     time.Duration
+}
+
+func (h *held) Claim(ctx context.Context, lane digest.Lane, rate digest.Rate, now time.Time, lease time.Duration, limit int) ([]digest.Delivery, error) {
+	if h.claims++; h.claims%5 == 0 {
+		time.Sleep(h.up)
+	}
+	return h.outbox.Claim(ctx, lane, rate, now, lease, limit)
+}
+
+// Posts that were held up do not go together with those that come then: as many go
+// within what the platform counts as have their slots in it.
+func TestHeldUpPostsKeepTheRate(t *testing.T) {
+	for _, up := range []time.Duration{150 * time.Millisecond, 400 * time.Millisecond, 3 * time.Second} {
+		t.Run(fmt.Sprint("for ", up), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const n = 250
+				o, w := newOutbox(slices.Repeat([]int{1}, n)...), newWall()
+				w.pace = digest.Pace{Platform: digest.Rate{Every: 20 * time.Millisecond}, Window: time.Second}
+				var went []time.Time
+				w.post = func(context.Context, int, digest.Delivery) error {
+					w.mu.Lock()
+					went = append(went, time.Now())
+					w.mu.Unlock()
+					time.Sleep(100 * time.Millisecond)
+					return nil
+				}
+				if sent, err := process(&held{outbox: o, up: up}, w).Run(t.Context()); sent != n || err != nil {
+					t.Fatalf("%d sent, %v", sent, err)
+				}
+				for i := 50; i < n; i++ {
+					if in := went[i].Sub(went[i-50]); in < time.Second {
+						t.Fatalf("posts %d to %d go within %v", i-50, i, in)
+					}
+				}
 			})
 		})
 	}

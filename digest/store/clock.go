@@ -48,7 +48,7 @@ func (c *clock) learn(asked, got, said time.Time) {
 		return
 	}
 	off := said.Sub(c.said.Add(middle.Sub(c.heard)))
-	if off.Abs() <= took/2 && c.off <= took/2 {
+	if off.Abs() <= took/2+c.off && c.off <= took/2 {
 		return // a slow answer proves nothing
 	}
 	jump := off.Abs()-took/2-c.off >= jumpLeast
@@ -66,6 +66,13 @@ func (c *clock) now() time.Time {
 		return time.Now()
 	}
 	return c.said.Add(time.Since(c.heard))
+}
+
+// ours is a moment of the database's, in Unix microseconds, on our clock.
+func (c *clock) ours(moment int64) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard.Add(time.UnixMicro(moment).Sub(c.said))
 }
 
 // steady reports whether leases can be trusted that have run out.

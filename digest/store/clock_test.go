@@ -131,7 +131,7 @@ func TestClockJumpsBack(t *testing.T) {
 				if wait, err := (&gate{db: db, lease: gateLease}).try(t.Context(), "door", "me"); wait > time.Second || err != nil {
 					t.Errorf("the door of the dead is locked for another %v (%v)", wait, err)
 				}
-				if s, err := db.Reserve(t.Context(), testLane, digest.Pace{Platform: digest.Rate{Every: time.Second}}, 1); s.N == 0 || s.Wait > time.Minute || err != nil {
+				if s, err := db.Reserve(t.Context(), testLane, digest.Pace{Platform: digest.Rate{Every: time.Second}}, 1); s.N == 0 || time.Until(s.At) > time.Minute || err != nil {
 					t.Errorf("posts are reserved as far ahead as the clock was: %+v (%v)", s, err)
 				}
 			})
@@ -164,6 +164,9 @@ func TestClockLearns(t *testing.T) {
 			off := c.now().Sub(db(0)) - time.Since(began)
 			if (off - x.off).Abs() > 100*time.Millisecond {
 				t.Errorf("it is %v from the truth, want %v", off, x.off)
+			}
+			if d := c.ours(db(0).UnixMicro()).Sub(at(-off)); d.Abs() > time.Millisecond {
+				t.Errorf("a moment of the database's is off by %v on our clock", d)
 			}
 			if c.steady() != x.steady || c.backward() != x.back || c.backward() {
 				t.Errorf("steady is %t, want %t; backward want %t, once", c.steady(), x.steady, x.back)

@@ -147,6 +147,9 @@ const (
 	// slotsFew are reserved at a time where others are waiting. The more, the fewer
 	// writes; the fewer, the sooner a lane with one message has its turn.
 	slotsFew = 4
+	// slotsLead is from now to the first slot that can be had: by then what it is for is
+	// claimed. It was too short where posts come late.
+	slotsLead = 50 * time.Millisecond
 	// queueLong is the longest that slots are reserved for; who comes later asks again.
 	queueLong = 10 * time.Second
 )
@@ -154,7 +157,7 @@ const (
 // Reserve gives a lane up to n slots, which nobody else on this database has, in the
 // order in which lanes ask. Slots that are not used are lost.
 func (db *DB) Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n int) (digest.Slots, error) {
-	var out digest.Slots
+	out := digest.Slots{At: time.Now()}
 	if n <= 0 {
 		return out, nil
 	}
@@ -163,34 +166,42 @@ func (db *DB) Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n
 		if err != nil {
 			return err
 		}
-		at, err := db.micros(ctx, t)
-		if err != nil {
-			return err
-		}
-		own := pace.Workspace
-		if learned := fromMicros(work.every); learned > own.Every {
-			own = digest.Rate{Every: learned}
-		}
-		if out.Wait = work.wait(at, own); out.Wait > 0 {
-			return nil
-		}
 		all, err := readOrLockPace(ctx, t, lane.Platform, pace.Platform.Every > 0)
 		if err != nil {
 			return err
 		}
-		if out.Wait = fromMicros(all.held - at); out.Wait > 0 {
+		// After the locks: who has queued for them asks for what comes now.
+		at, err := db.micros(ctx, t)
+		if err != nil {
+			return err
+		}
+		here := db.clock.ours(at)
+		own := pace.Workspace
+		if learned := fromMicros(work.every); learned > own.Every {
+			own = digest.Rate{Every: learned}
+		}
+		wait := work.wait(at, own)
+		if wait <= 0 {
+			wait = fromMicros(all.held - at)
+		}
+		if wait > 0 {
+			out.At = here.Add(wait)
 			return nil
 		}
-		out.Wait = max(0, all.wait(at, pace.Platform))
-		if out.Wait > queueLong {
-			out.Wait -= queueLong / 2
+		if pace.Platform.Every > 0 {
+			all.next = max(all.next, at+micros(slotsLead))
+			wait = all.wait(at, pace.Platform)
+		}
+		wait = max(0, wait)
+		if wait > queueLong {
+			out.At = here.Add(wait - queueLong/2)
 			return nil
 		}
 		every := max(own.Every, pace.Platform.Every)
 		switch {
 		case own.Every > 0 && pace.Platform.Every > 0:
 			n = 1 // two rates at once: one by one
-		case out.Wait >= slotsAhead:
+		case wait >= slotsAhead:
 			n = min(n, slotsFew)
 		case every > 0:
 			n = min(n, max(1, int(slotsAhead/every)))
@@ -201,7 +212,7 @@ func (db *DB) Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n
 				work.every = 0
 			}
 		}
-		out.N, out.Every = n, every
+		out.N, out.At, out.Every = n, here.Add(wait), every
 		if pace.Platform.Every > 0 {
 			all.take(at, n, pace.Platform.Every)
 			if _, err := t.exec(ctx, "UPDATE paces SET next_at = $2 WHERE name = $1", lane.Platform, all.next); err != nil {
@@ -209,7 +220,7 @@ func (db *DB) Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n
 			}
 		}
 		if own.Every > 0 {
-			work.take(at+micros(out.Wait), n, own.Every)
+			work.take(at+micros(wait), n, own.Every)
 			if _, err := t.exec(ctx, "UPDATE paces SET next_at = $2, every = $3 WHERE name = $1", laneName(lane), work.next, work.every); err != nil {
 				return err
 			}
