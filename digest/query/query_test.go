@@ -1,6 +1,7 @@
 package query
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -343,6 +344,9 @@ func TestPlansSelectWhatMatches(t *testing.T) {
 			} else if strings.Contains(planString(p), "*") {
 				t.Fatalf("%s: the prefixes of %s were not seen", src, planString(p))
 			}
+			if text, err := json.Marshal(s.Text); err != nil || match && !q.Sieve().MayMatch(text) {
+				t.Fatalf("%s matches %+v, but its sieve does not let it through (%v)", src, s, err)
+			}
 			if match && !selected {
 				t.Fatalf("%s matches %+v, but its plan %s does not select it", src, s, planString(p))
 			}
@@ -360,6 +364,40 @@ func TestPlansSelectWhatMatches(t *testing.T) {
 	// The test is worth something only if all cases occur.
 	if matched < 5000 || exact < 300 || strict < 5000 || loosened < 1000 {
 		t.Errorf("weak test: %d matches, %d exact plans, %d not selected, %d without prefixes", matched, exact, strict, loosened)
+	}
+}
+
+// What a sieve lets through is what its phrases may stand in, as far as one sees
+// without folding.
+func TestSieve(t *testing.T) {
+	for _, tt := range []struct {
+		query, json string
+		want        bool
+	}{
+		{`"test time" country:FR`, `{"title":"On Test-Time compute"}`, true},
+		{`"test time" country:FR`, `{"title":"The latest time"}`, true}, // which matching will turn down
+		{`"test time"`, `{"title":"A test of time"}`, false},
+		{`"test time"`, `["the test\ntime","b"]`, true},
+		{`"test ntime"`, `["the test\ntime","b"]`, false},
+		{`"test time"`, "[\"the test – “time”\"]", true},
+		{`"test time"`, "[\"the test – “timid”\"]", false},
+		{`"test time"`, "[\"né\"]", true},
+		{`"test time"`, `["\u0074est"]`, true},
+		{`"test time" "of day"`, `["test time, off, day"]`, false},
+		{`test-time*`, `["The TestTimes"]`, true},
+		{`gpt4o`, `["GPT-4o and GPT 4o"]`, true},
+		{`qwen2.5`, `["Qwen 2 of 5"]`, false},
+		{`test time`, `["neither"]`, true}, // the index decides about words
+		{`"test time" OR day`, `["neither"]`, true},
+		{`-"test time"`, `["neither"]`, true},
+		{`"tést time"`, `["test of time"]`, false},
+		{`"тест time"`, `["neither"]`, true},
+		{`"` + strings.Repeat("x", maxWord) + ` time"`, `["` + strings.Repeat("x", maxWord) + `xx time"]`, true},
+		{``, `["neither"]`, true},
+	} {
+		if got := mustParse(t, tt.query).Sieve().MayMatch([]byte(tt.json)); got != tt.want {
+			t.Errorf("%s lets %s through: %v", tt.query, tt.json, got)
+		}
 	}
 }
 

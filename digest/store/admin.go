@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Meta returns what was remembered under a name, or "".
@@ -83,16 +84,48 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 
 // Rest gives back what a burst of work took and keeps only what waiting needs: on
 // SQLite the page cache of the writer (https://www.sqlite.org/pragma.html#pragma_shrink_memory),
-// and on the way the query planner's statistics are refreshed. PostgreSQL sees to both
-// itself.
+// and on the way the query planner's statistics are refreshed, and the index is tidied
+// for a second at most. PostgreSQL sees to all that itself.
 func (db *DB) Rest(ctx context.Context) error {
 	if db.engine != (sqlite{}) {
 		return nil
 	}
+	const doing = "resting: %w"
+	for began := time.Now(); time.Since(began) < time.Second; {
+		if more, err := db.mergeSome(ctx); err != nil {
+			return fmt.Errorf(doing, err)
+		} else if !more {
+			break
+		}
+	}
 	for _, pragma := range []string{"PRAGMA optimize", "PRAGMA shrink_memory"} {
 		if _, err := db.write.ExecContext(ctx, pragma); err != nil {
-			return fmt.Errorf("resting: %w", explain(err))
+			return fmt.Errorf(doing, explain(err))
 		}
 	}
 	return nil
+}
+
+// mergePages is how many pages of the index one step of merging writes: a few
+// hundredths of a second, in which nobody else writes.
+const mergePages = 100
+
+// mergeSome merges some of the index's segments where four or more of a size are, and
+// reports whether there was anything to be done. A search looks each of its terms up
+// in every segment. While a batch is written, more of them are let be.
+// https://www.sqlite.org/fts5.html#the_merge_command
+func (db *DB) mergeSome(ctx context.Context) (more bool, err error) {
+	err = db.update(ctx, "merging the index", func(t *tx) error {
+		var before, after int64
+		if err := first(ctx, t, "SELECT total_changes()", nil, &before); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, "INSERT INTO search (search, rank) VALUES ('merge', $1)", mergePages); err != nil {
+			return err
+		}
+		err := first(ctx, t, "SELECT total_changes()", nil, &after)
+		more = after-before > 1 // the statement itself counts as one
+		return err
+	})
+	return more, err
 }

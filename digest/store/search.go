@@ -36,14 +36,15 @@ const maxCandidates = 10_000
 // A scan walks the works that a plan selects, newest first.
 type scan struct {
 	plan  query.Plan
+	sieve query.Sieve
 	match string // the plan's expression in the engine's language; "" selects all
 	below int64  // the next hit is older than this search id
 	from  int64  // and not older than this one
 	wide  bool   // PostgreSQL: the recent window has been read
 }
 
-func (db *DB) scan(plan query.Plan) *scan {
-	s := &scan{plan: plan, below: math.MaxInt64}
+func (db *DB) scan(q query.Query, plan query.Plan) *scan {
+	s := &scan{plan: plan, sieve: q.Sieve(), below: math.MaxInt64}
 	// Works are filed by whole milliseconds, rounded down. A bound between two of
 	// them keeps too many, and the query itself decides.
 	if !plan.Since.IsZero() {
@@ -73,7 +74,7 @@ func ceilMillis(t time.Time) int64 {
 func (db *DB) Search(ctx context.Context, q query.Query, p Page) (Results, error) {
 	const doing = "searching"
 	limit := min(max(cmp.Or(p.Limit, 20), 1), 1000)
-	s := db.scan(q.Compile())
+	s := db.scan(q, q.Compile())
 	if p.After != "" {
 		id, err := strconv.ParseInt(p.After, 36, 64)
 		if err != nil || id < 0 {
@@ -84,7 +85,7 @@ func (db *DB) Search(ctx context.Context, q query.Query, p Page) (Results, error
 	match := func(w digest.Work) bool { return q.Match(digest.SubjectOf(w)) }
 	var res Results
 	if loose, ok := s.plan.WithoutPrefixes(); ok && db.engine.gathers() {
-		done, err := db.newest(ctx, s, loose, match, limit, &res)
+		done, err := db.newest(ctx, s, q, loose, match, limit, &res)
 		if err != nil {
 			return Results{}, fmt.Errorf("%s: %w", doing, explain(err))
 		}
@@ -101,7 +102,7 @@ func (db *DB) Search(ctx context.Context, q query.Query, p Page) (Results, error
 		if err != nil {
 			return Results{}, fmt.Errorf("%s: %w", doing, explain(err))
 		}
-		works, err := db.bySearchID(ctx, ids[:keep(s.plan.Exact, limit-len(res.Works), len(ids))], match)
+		works, err := db.bySearchID(ctx, ids[:keep(s.plan.Exact, limit-len(res.Works), len(ids))], s.sieve, match)
 		if err != nil {
 			return Results{}, fmt.Errorf("%s: %w", doing, explain(err))
 		}
@@ -144,15 +145,15 @@ var newestFirst = []int{64, 256}
 // newest adds to res what matches among the newest works that a looser plan selects,
 // and moves s on behind them. It reports whether that was the whole answer, or a whole
 // page.
-func (db *DB) newest(ctx context.Context, s *scan, loose query.Plan, match func(digest.Work) bool, limit int, res *Results) (done bool, err error) {
-	l := db.scan(loose)
+func (db *DB) newest(ctx context.Context, s *scan, q query.Query, loose query.Plan, match func(digest.Work) bool, limit int, res *Results) (done bool, err error) {
+	l := db.scan(q, loose)
 	l.below = s.below
 	for _, n := range newestFirst {
 		ids, err := db.engine.hits(ctx, db, l, n)
 		if err != nil {
 			return false, err
 		}
-		works, err := db.bySearchID(ctx, ids, match)
+		works, err := db.bySearchID(ctx, ids, l.sieve, match)
 		if err != nil {
 			return false, err
 		}
@@ -183,9 +184,10 @@ type foundWork struct {
 }
 
 // bySearchID reads works by their place in the order of time, newest first. Those
-// that match turns down (nil turns none down) are marked as not ok. Reading and
-// matching is what a phrase of frequent words costs, so it is done on every core.
-func (db *DB) bySearchID(ctx context.Context, ids []int64, match func(digest.Work) bool) ([]foundWork, error) {
+// that the sieve or match turns down (nil turns none down) are marked as not ok, and
+// the sieve's are not read. Reading and matching is what a phrase of frequent words
+// costs, so it is done on every core.
+func (db *DB) bySearchID(ctx context.Context, ids []int64, sieve query.Sieve, match func(digest.Work) bool) ([]foundWork, error) {
 	out := make([]foundWork, 0, len(ids))
 	err := eachIn(ctx, db, "SELECT search_id, body FROM works WHERE search_id IN (?)", ids, func(r *sql.Rows) error {
 		var f foundWork
@@ -202,6 +204,10 @@ func (db *DB) bySearchID(ctx context.Context, ids []int64, match func(digest.Wor
 		each[i] = &out[i]
 	}
 	return out, parallel(ctx, each, func(f *foundWork) (err error) {
+		if !sieve.MayMatch(f.body) {
+			f.body = nil
+			return nil
+		}
 		f.work, err = decodeWork(f.body)
 		f.body = nil
 		f.ok = err == nil && (match == nil || match(f.work))
@@ -213,7 +219,7 @@ func (db *DB) bySearchID(ctx context.Context, ids []int64, match func(digest.Wor
 // had a license change in it, newest first: what a digest of the period is made of.
 func (db *DB) WorksIn(ctx context.Context, p digest.Period, q query.Query) ([]digest.Work, error) {
 	doing := "reading the works of a period"
-	s := db.scan(q.Compile())
+	s := db.scan(q, q.Compile())
 	s.from = max(s.from, startID(p.From.UnixMilli()))
 	s.below = min(s.below, startID(ceilMillis(p.To)))
 	var found []foundWork
@@ -225,7 +231,7 @@ func (db *DB) WorksIn(ctx context.Context, p digest.Period, q query.Query) ([]di
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", doing, explain(err))
 		}
-		works, err := db.bySearchID(ctx, ids, inPeriod)
+		works, err := db.bySearchID(ctx, ids, s.sieve, inPeriod)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", doing, explain(err))
 		}
@@ -248,7 +254,7 @@ func (db *DB) WorksIn(ctx context.Context, p digest.Period, q query.Query) ([]di
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, explain(err))
 	}
-	works, err := db.bySearchID(ctx, changed, match)
+	works, err := db.bySearchID(ctx, changed, s.sieve, match)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, explain(err))
 	}

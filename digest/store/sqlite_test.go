@@ -418,6 +418,35 @@ func TestBatchIsOneSegment(t *testing.T) {
 	}
 }
 
+// At rest, segments of a size are merged once there are four, and what is found stays
+// the same.
+func TestRestMergesSegments(t *testing.T) {
+	db := sqlitePlace(t).open(t)
+	segments := func() (n int) {
+		t.Helper()
+		if err := first(t.Context(), db, "SELECT COUNT(DISTINCT segid) FROM search_idx", nil, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for i, want := range []int{1, 2, 3, 1} {
+		ingest(t, db, world(1200, 6)[i*300:(i+1)*300]...)
+		for more := true; more; {
+			var err error
+			if more, err = db.mergeSome(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := segments(); n != want {
+			t.Errorf("%d segments after %d batches and a rest, want %d", n, i+1, want)
+		}
+	}
+	if err := db.Rest(t.Context()); err != nil {
+		t.Error(err)
+	}
+	audit(t, db)
+}
+
 // Who opened the file for itself has it for itself, and finds out who has not closed
 // it, even if they do nothing.
 func TestExclusively(t *testing.T) {

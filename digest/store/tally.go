@@ -159,7 +159,7 @@ func (db *DB) TallyFound(ctx context.Context, p digest.Period, q query.Query, yi
 
 func (db *DB) tallyFound(ctx context.Context, p digest.Period, q query.Query, yield func(digest.Work) bool) error {
 	const page = 1000
-	s := db.scan(q.Compile())
+	s := db.scan(q, q.Compile())
 	s.from = max(s.from, startID(millis(p.From)))
 	if !p.To.IsZero() {
 		s.below = min(s.below, startID(ceilMillis(p.To)))
@@ -180,7 +180,7 @@ func (db *DB) tallyFound(ctx context.Context, p digest.Period, q query.Query, yi
 			err = tallyIn(ctx, db, "SELECT tally FROM works WHERE search_id IN (?) ORDER BY search_id DESC", ids, one)
 		} else {
 			var works []foundWork
-			works, err = db.bySearchID(ctx, ids, func(w digest.Work) bool { return q.Match(digest.SubjectOf(w)) })
+			works, err = db.bySearchID(ctx, ids, s.sieve, func(w digest.Work) bool { return q.Match(digest.SubjectOf(w)) })
 			for _, w := range works {
 				if w.ok && !one(thin(w.work)) {
 					break
