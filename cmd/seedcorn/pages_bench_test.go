@@ -1,14 +1,19 @@
 package main
 
 import (
+	"cmp"
+	"compress/gzip"
 	"flag"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -80,7 +85,8 @@ func reportTimes(b *testing.B, took []time.Duration) {
 
 // BenchmarkPages asks for pages fifty times a second, whether the ones before are
 // answered or not, each by another reader, and reports how long readers wait: half
-// of the pages are searches, each another one.
+// of the pages are searches, each another one. The log has a line for each page: how
+// often it was asked for, its bytes as sent and unpacked, and its times.
 //
 //	go test ./cmd/seedcorn -run - -bench 'Pages' -benchtime 1500x -works 1000000
 func BenchmarkPages(b *testing.B) {
@@ -92,48 +98,87 @@ func BenchmarkPages(b *testing.B) {
 		b.Fatalf("%d works in two days: %v", len(found), err)
 	}
 	ask := plenty.Questions(5)
-	path := func(i int) string {
+	type page struct{ name, path string }
+	pageAt := func(i int) page {
 		search := "q=" + url.QueryEscape(ask())
-		switch i % 10 {
+		switch n := i / 10; i % 10 {
 		case 0:
-			return "/"
+			return page{"/", "/"}
 		case 1, 2:
-			return "/work/" + string(found[i%len(found)].ID)
+			return page{"/work", "/work/" + string(found[i%len(found)].ID)}
 		case 3:
-			return "/lab/" + []string{"deepseek", "openai", "mistral", "qwen", "anthropic"}[i/10%5]
+			return page{"/lab", "/lab/" + []string{"deepseek", "openai", "mistral", "qwen", "anthropic"}[n%5]}
 		case 4:
-			return []string{"/country/FR", "/license/MIT", "/labs", "/rules", "/sources", "/feed.atom?" + search, "/works.csv?" + search}[i/10%7]
+			others := []page{
+				{"/balance", "/balance"}, {"/country", "/country/FR"}, {"/license", "/license/MIT"}, {"/labs", "/labs"}, {"/rules", "/rules"}, {"/sources", "/sources"},
+				{"/licenses", "/licenses"}, {"/digests", "/digests"}, {"/feed.atom", "/feed.atom?" + search}, {"/works.csv", "/works.csv?" + search}, {"/balance.csv", "/balance.csv?over=EU"},
+				{"/balance, another", fmt.Sprintf("/balance?series=weekly&since=%dd", 20+n%400)}, // which nobody has asked before
+			}
+			return others[n%len(others)]
+		case 5:
+			if n%10 == 0 {
+				return page{"/search, phrase", "/search?q=" + url.QueryEscape(`"`+strings.Join(strings.Fields(found[i%len(found)].Title)[:2], " ")+`"`)}
+			}
 		}
-		return "/search?" + search
+		return page{"/search", "/search?" + search}
 	}
-	serve := func(i int, path string) int {
+	type answer struct {
+		took         time.Duration
+		sent, actual int
+	}
+	serve := func(i int, path string) (answer, int) {
 		req := httptest.NewRequest(http.MethodGet, path, nil)
 		req.RemoteAddr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1).String()
 		req.Header.Set("Accept-Encoding", "gzip")
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, req)
-		return rec.Code
+		out := answer{sent: rec.Body.Len()}
+		out.actual = out.sent
+		if z, err := gzip.NewReader(rec.Body); err == nil {
+			n, err := io.Copy(io.Discard, z)
+			if err != nil {
+				b.Error(err)
+			}
+			out.actual = int(n)
+		}
+		return out, rec.Code
 	}
 	for i := range 10 { // what is read at the first request is read once
-		serve(i, path(i))
+		serve(i, pageAt(i).path)
 	}
 	var mu sync.Mutex
 	var took []time.Duration
+	by := map[string][]answer{}
 	var all sync.WaitGroup
 	tick := time.NewTicker(time.Second / 50)
 	defer tick.Stop()
 	b.ResetTimer()
 	for i := 0; b.Loop(); i++ {
-		p, began := path(i), <-tick.C
+		p, began := pageAt(i), <-tick.C
 		all.Go(func() {
-			code := serve(i, p)
+			got, code := serve(i, p.path)
+			got.took = time.Since(began)
 			mu.Lock()
 			defer mu.Unlock()
-			if took = append(took, time.Since(began)); code != http.StatusOK {
-				b.Errorf("%s: status %d", p, code)
+			took, by[p.name] = append(took, got.took), append(by[p.name], got)
+			if code != http.StatusOK {
+				b.Errorf("%s: status %d", p.path, code)
 			}
 		})
 	}
 	all.Wait()
 	reportTimes(b, took)
+	var table strings.Builder
+	fmt.Fprintf(&table, "%-18s %6s %9s %9s %9s %9s\n", "page", "times", "sent", "bytes", "p50 ms", "p99 ms")
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		as := by[name]
+		at := func(q float64, of func(answer) float64) float64 {
+			slices.SortFunc(as, func(x, y answer) int { return cmp.Compare(of(x), of(y)) })
+			return of(as[int(q*float64(len(as)-1))])
+		}
+		ms := func(a answer) float64 { return float64(a.took.Microseconds()) / 1000 }
+		fmt.Fprintf(&table, "%-18s %6d %9.0f %9.0f %9.1f %9.1f\n", name, len(as),
+			at(0.5, func(a answer) float64 { return float64(a.sent) }), at(0.5, func(a answer) float64 { return float64(a.actual) }), at(0.5, ms), at(0.99, ms))
+	}
+	b.Logf("\n%s", table.String())
 }
