@@ -46,7 +46,7 @@ type unit struct {
 	opens  string      // title of the section that it begins
 	story  bool
 	rule   bool
-	menu   []choice // what else can be done with the story, offered below those of a message
+	more   *choice // the story in the menu below those of a message, which opens it with all its buttons
 
 	components, chars int // what it takes of a message, its card not counted
 }
@@ -215,7 +215,7 @@ func bind(units []unit) []component {
 	var out []component
 	card, lastMenu := 0, -1
 	for i, u := range units {
-		if len(u.menu) > 0 {
+		if u.more != nil {
 			lastMenu = i
 		}
 	}
@@ -235,47 +235,23 @@ func bind(units []unit) []component {
 		}
 		card = u.card
 		if i == lastMenu {
-			menus := menusOf(units)
-			for _, options := range menus {
-				menu := component{Type: typeSelect, CustomID: menuID, Placeholder: "Use it? Save it? Useful?", Options: options}
-				if len(menus) > 1 { // or nobody knows which has what one looks for
-					menu.Placeholder += " From " + cut(subject(options[0].Label), 60) + " on"
-				}
-				out = append(out, component{Type: typeRow, Components: []component{menu}})
-			}
+			menu := component{Type: typeSelect, CustomID: menuID, Placeholder: "Use it? Save it? Useful? Choose a work", Options: menuOf(units)}
+			out = append(out, component{Type: typeRow, Components: []component{menu}})
 			card = 0
 		}
 	}
 	return out
 }
 
-// subject is what an option of a menu is about: what stands behind its verb.
-func subject(label string) string {
-	_, title, _ := strings.Cut(label, ": ")
-	return title
-}
-
-// menusOf are the menus below the stories of a message, each with what can be done to
-// whole stories. What is offered twice, of a work in two sections, is offered once.
-func menusOf(units []unit) [][]choice {
-	var out [][]choice
+// menuOf are the stories of a message that can be opened, those that are told in two
+// sections once.
+func menuOf(units []unit) (out []choice) {
 	seen := map[string]bool{}
 	for _, u := range units {
-		var fresh []choice
-		for _, c := range u.menu {
-			if !seen[c.Value] {
-				seen[c.Value] = true
-				fresh = append(fresh, c)
-			}
+		if u.more != nil && !seen[u.more.Value] {
+			seen[u.more.Value] = true
+			out = append(out, *u.more)
 		}
-		if len(fresh) == 0 {
-			continue
-		}
-		if n := len(out); n > 0 && len(out[n-1])+len(fresh) <= maxOptions {
-			out[n-1] = append(out[n-1], fresh...)
-			continue
-		}
-		out = append(out, fresh)
 	}
 	return out
 }
@@ -293,10 +269,11 @@ func fit(units []unit) bool {
 		text, card, texts = text+u.chars, u.card, u.text != ""
 	}
 	// A menu is a row with a select in it, and what follows it begins a card of its own.
-	if menus := len(menusOf(units)); menus > 0 {
-		n += 2*menus + 1
+	options := len(menuOf(units))
+	if options > 0 {
+		n += 3
 	}
-	return n <= maxComponents && text <= maxText
+	return n <= maxComponents && text <= maxText && options <= maxOptions
 }
 
 // A renderer makes units of blocks.
@@ -368,9 +345,9 @@ func (r *renderer) Preformatted(p message.Preformatted) {
 }
 
 // buttonsUpTo is the most stories of a document that have all their buttons below
-// them. In a longer one each has its first button beside it, and what else can be done
-// is in a menu below the stories of a message: a reader of sixty works wants to read,
-// and forty components make four stories with five buttons, or ten with one.
+// them. In a longer one each has its first button beside it, and a menu below the stories
+// of a message opens one of them with all its buttons: a reader of sixty works wants to
+// read, and forty components make four stories with five buttons, or twelve with one.
 const buttonsUpTo = 3
 
 // Story is a section: the text, and beside it the button that asks why.
@@ -429,11 +406,10 @@ func (r *renderer) Story(s message.Story) {
 		first.parts[0] = component{Type: typeSection, Components: displays[:1:1], Accessory: &buttons[0]}
 		buttons = buttons[1:]
 	}
-	if r.stories > buttonsUpTo && len(buttons) <= maxOptions {
-		for _, b := range buttons {
-			first.menu = append(first.menu, choice{Label: cut(b.Label+": "+unping(strings.TrimSpace(oneLine(s.Title))), maxOption), Value: b.CustomID})
+	if open := r.customID("work " + s.ID); r.stories > buttonsUpTo && len(buttons) > 0 && s.ID != "" && size(open) <= maxOption {
+		if title := cut(unping(strings.TrimSpace(oneLine(s.Title))), maxOption); title != "" {
+			first.more, buttons = &choice{Label: title, Value: open}, nil
 		}
-		buttons = nil
 	}
 	r.units = append(r.units, first)
 	for _, d := range displays[1:] {
