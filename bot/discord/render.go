@@ -258,8 +258,13 @@ func menuOf(units []unit) (out []choice) {
 
 // fit reports whether units make one message within the limits.
 func fit(units []unit) bool {
-	n, text, card, texts := 0, 0, 0, false
-	for _, u := range units {
+	n, text, card, texts, lastMenu := 0, 0, 0, false, -1
+	for i, u := range units {
+		if u.more != nil {
+			lastMenu = i
+		}
+	}
+	for i, u := range units {
 		if n += u.components; u.text != "" && texts {
 			n-- // one text with the one before
 		}
@@ -267,13 +272,11 @@ func fit(units []unit) bool {
 			n++
 		}
 		text, card, texts = text+u.chars, u.card, u.text != ""
+		if i == lastMenu {
+			n, card = n+2, 0 // a row with a select in it; what follows begins a card of its own
+		}
 	}
-	// A menu is a row with a select in it, and what follows it begins a card of its own.
-	options := len(menuOf(units))
-	if options > 0 {
-		n += 3
-	}
-	return n <= maxComponents && text <= maxText && options <= maxOptions
+	return n <= maxComponents && text <= maxText && len(menuOf(units)) <= maxOptions
 }
 
 // A renderer makes units of blocks.
