@@ -67,7 +67,11 @@ type Person struct {
 // An Invocation is one thing that a person asked, however it was said: typed,
 // clicked or filled in.
 type Invocation struct {
-	ID      string // the platform's own, for deduplication and the log
+	ID string // the platform's own, for the log
+	// Once is the platform's own id of what the person did, the same however often and on
+	// whichever way it is sent: what changes something is done once for it. "" where the
+	// platform gives none.
+	Once    string
 	Place   Place
 	Asker   Person
 	Command string            // a name in the table

@@ -17,6 +17,10 @@ type Desk interface {
 	Subscribers
 	Preferences
 	Now() time.Time
+	// Once runs f, unless what has this id was done before, here or in another process:
+	// then did is false. While another one is at it, it waits. The error is that of f,
+	// after which it may be tried again, or that of looking.
+	Once(ctx context.Context, id string, f func() error) (did bool, err error)
 }
 
 // A Library finds works.

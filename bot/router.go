@@ -50,6 +50,7 @@ type Command struct {
 	Params  []Param
 	Example string
 	Manages bool // changes what a channel is told
+	Acts    bool // changes something, and is done once for one [Invocation.Once]
 	Run     func(ctx context.Context, d Desk, inv Invocation) (Reply, error)
 }
 
@@ -182,11 +183,28 @@ func (r *Router) answer(ctx context.Context, inv Invocation) (Reply, Outcome) {
 			return r.fail(ctx, inv, err)
 		}
 	}
-	reply, err := c.Run(ctx, r.desk, inv)
+	reply, err := r.run(ctx, c, inv)
 	if err != nil {
 		return r.fail(ctx, inv, err)
 	}
 	return reply, Answered
+}
+
+// run runs a command. One that acts is run once for what a person did, whichever of our
+// processes it reaches how often.
+func (r *Router) run(ctx context.Context, c Command, inv Invocation) (reply Reply, err error) {
+	if !c.Acts || inv.Once == "" {
+		return c.Run(ctx, r.desk, inv)
+	}
+	id := strings.Join([]string{inv.Place.Platform, inv.Place.Workspace, inv.Once}, "/")
+	did, err := r.desk.Once(ctx, id, func() error {
+		reply, err = c.Run(ctx, r.desk, inv)
+		return err
+	})
+	if err == nil && !did {
+		reply = plainly("This arrived a second time. It was done when it came first, and is not done again.")
+	}
+	return reply, err
 }
 
 // fail words an error: a sentence and a way out for the person, the chain for the

@@ -49,6 +49,7 @@ type FakeDesk struct {
 	settings    map[string]digest.Settings
 	votes       map[string]int
 	saved       map[string][]digest.WorkID
+	done        map[string]bool
 }
 
 var _ bot.Desk = (*FakeDesk)(nil)
@@ -132,7 +133,7 @@ var releases = []release{
 // which is broken, and no subscription.
 func Desk() *FakeDesk {
 	d := &FakeDesk{
-		Time: Now, entries: map[digest.WorkID][]digest.Entry{}, settings: map[string]digest.Settings{}, votes: map[string]int{}, saved: map[string][]digest.WorkID{},
+		Time: Now, entries: map[digest.WorkID][]digest.Entry{}, settings: map[string]digest.Settings{}, votes: map[string]int{}, saved: map[string][]digest.WorkID{}, done: map[string]bool{},
 	}
 	for _, r := range releases {
 		es := r.entries()
@@ -587,6 +588,23 @@ func (d *FakeDesk) Cadence(spec, zone string) (cron string, next time.Time, err 
 		}
 	}
 	return cron, next.UTC(), nil
+}
+
+// Once implements [bot.Desk].
+func (d *FakeDesk) Once(_ context.Context, id string, f func() error) (did bool, err error) {
+	d.mu.Lock()
+	known := d.done[id]
+	d.mu.Unlock()
+	if known || d.Err != nil {
+		return false, d.Err
+	}
+	if err := f(); err != nil {
+		return false, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.done[id] = true
+	return true, nil
 }
 
 // Settings implements [bot.Preferences].

@@ -165,7 +165,7 @@ func (a *Adapter) decode(raw []byte) (ask, error) {
 	if err != nil {
 		return ask{}, err
 	}
-	q.inv = bot.Invocation{ID: it.ID, Place: where, Asker: who, Args: map[string]string{}}
+	q.inv = bot.Invocation{ID: it.ID, Once: it.ID, Place: where, Asker: who, Args: map[string]string{}}
 	if m := it.Message; m != nil {
 		q.own = m.Flags&flagEphemeral != 0 || m.Metadata != nil && m.Metadata.User != nil && m.Metadata.User.ID == who.ID
 	}

@@ -132,7 +132,7 @@ func TestDecode(t *testing.T) {
 				}
 				return
 			}
-			tt.want.ID = "700000000000000001"
+			tt.want.ID, tt.want.Once = "700000000000000001", "700000000000000001"
 			if diff := cmp.Diff(tt.want, q.inv); diff != "" {
 				t.Error(diff)
 			}

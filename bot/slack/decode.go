@@ -217,7 +217,9 @@ func (a *Adapter) decodeCommand(id string, raw []byte) (ask, error) {
 		workspace: either(c.TeamID, c.EnterpriseID), channel: c.ChannelID, user: c.UserID, hook: c.ResponseURL, trigger: c.TriggerID,
 		direct: isDirect(c.ChannelID) || c.ChannelName == directCommands, inline: true,
 	}
-	return a.typed(id, unformat(c.Text), c.UserName, b), nil
+	q := a.typed(id, unformat(c.Text), c.UserName, b)
+	q.inv.Once = c.TriggerID
+	return q, nil
 }
 
 // typed is what a typed line asks. A line that does not parse is handed on by its
@@ -346,7 +348,7 @@ func decodeSubmission(id string, x interaction) (q ask, missing map[string]strin
 		}
 	}
 	b := x.back()
-	return ask{bot.Invocation{ID: id, Place: place(b), Asker: bot.Person{ID: x.User.ID, Name: x.name()}, Command: m.Command, Args: args}, b, asked}, missing, nil
+	return ask{bot.Invocation{ID: id, Place: place(b), Asker: bot.Person{ID: x.User.ID, Name: x.name()}, Command: m.Command, Args: args, Once: x.TriggerID}, b, asked}, missing, nil
 }
 
 // ourAction is what the renderer calls its buttons and menus.

@@ -205,6 +205,7 @@ func (a *Adapter) interact(h bot.Handler, id string, x interaction) (func(*turn)
 			return nil, nil
 		}
 		q := a.typed(id, line, asker.Name, b)
+		q.inv.Once = x.TriggerID
 		return func(t *turn) {
 			// A click is acknowledged empty; the answer always follows up.
 			t.acknowledge(nil)
@@ -283,15 +284,22 @@ func (a *Adapter) happen(h bot.Handler, id string, c callback) func(*turn) {
 	case e.Type == "app_home_opened" && e.Tab == "home":
 		return func(t *turn) { a.home(t.ctx, h, id, c.TeamID, bot.Person{ID: e.User.ID}) }
 	case e.Type == "app_mention":
-		return func(t *turn) { a.answer(t, h, a.typed(id, unformat(mention.ReplaceAllString(e.Text, " ")), "", b)) }
+		return func(t *turn) { a.answer(t, h, a.said(id, mention.ReplaceAllString(e.Text, " "), c, b)) }
 	case e.Type == "message" && e.ChannelType == "im" && e.Subtype == "":
 		b.direct = true
 		b.thread = e.ThreadTS
-		return func(t *turn) { a.answer(t, h, a.typed(id, unformat(e.Text), "", b)) }
+		return func(t *turn) { a.answer(t, h, a.said(id, e.Text, c, b)) }
 	case e.Type == "link_shared" && a.opt.Unfurl:
 		return func(t *turn) { a.unfurl(t.ctx, h, id, c.TeamID, e) }
 	}
 	return nil
+}
+
+// said is what a message asks.
+func (a *Adapter) said(id, text string, c callback, b back) ask {
+	q := a.typed(id, unformat(text), "", b)
+	q.inv.Once = c.EventID
+	return q
 }
 
 // revokesBot reports whether a bot's token is among those revoked; people's are

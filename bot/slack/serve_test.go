@@ -96,7 +96,7 @@ func TestFastCommand(t *testing.T) {
 			t.Fatalf("asked %d times", len(got))
 		}
 		want := bot.Invocation{
-			ID: got[0].ID, Place: bot.Place{Platform: Name, Workspace: "T1", Channel: "C1"}, Command: "search", Args: map[string]string{"text": "openness>=open-weights <https://arxiv.org/abs/1|x>"},
+			ID: got[0].ID, Once: "trigger", Place: bot.Place{Platform: Name, Workspace: "T1", Channel: "C1"}, Command: "search", Args: map[string]string{"text": "openness>=open-weights <https://arxiv.org/abs/1|x>"},
 			Asker: bot.Person{ID: "U1", Name: "ada", Zone: "Europe/Paris", Manages: true, Direct: digest.Destination{Platform: Name, Workspace: "T1", Channel: "U1", Direct: true}},
 		}
 		if diff := cmp.Diff(want, got[0]); diff != "" {

@@ -24,6 +24,10 @@ var _ bot.Desk = desk{}
 
 func (d desk) Now() time.Time { return d.now().In(d.zone) }
 
+func (d desk) Once(ctx context.Context, id string, f func() error) (bool, error) {
+	return d.db.Once(ctx, id, f)
+}
+
 func (d desk) ParseQuery(ctx context.Context, text string) (query.Query, error) {
 	return query.Parse(text, d.names(ctx), d.Now())
 }

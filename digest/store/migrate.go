@@ -63,6 +63,7 @@ func (db *DB) migrateOnce(ctx context.Context) error {
 		goose.WithDisableGlobalRegistry(true),
 		goose.WithLogger(goose.NopLogger()),
 		goose.WithExcludeNames(db.engine.notMine()),
+		goose.WithAllowOutofOrder(true), // they do not build on each other, and are written side by side
 	}
 	p, err := goose.NewProvider(db.engine.dialect(), db.write, dir, opts...)
 	if err != nil {
@@ -74,8 +75,10 @@ func (db *DB) migrateOnce(ctx context.Context) error {
 		return err
 	case have > want:
 		return fmt.Errorf("%w: its schema is number %d, this one knows up to %d", ErrNewer, have, want)
-	case have == want:
-		return nil
+	}
+	pending, err := p.HasPending(ctx)
+	if err != nil || !pending {
+		return err
 	}
 	_, err = p.Up(ctx)
 	return err

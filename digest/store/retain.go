@@ -70,7 +70,7 @@ func (db *DB) Retain(ctx context.Context, now time.Time, r digest.Retention) (Re
 			out[step.name] += n
 		}
 	}
-	return out, errors.Join(db.sweep(ctx, now), db.forgetReaders(ctx, now), db.removeUnused(ctx))
+	return out, errors.Join(db.sweep(ctx, now), db.forgetReaders(ctx, now), db.forgetActs(ctx), db.removeUnused(ctx))
 }
 
 // removeSome is how many rows one transaction removes.
