@@ -39,6 +39,12 @@ func plentiful(b *testing.B) (*app, *world) {
 	}
 	cfg := demoConfig("http://127.0.0.1:1", "")
 	cfg.DatabaseURL, cfg.Web = location, "public"
+	return plentifulIn(b, cfg)
+}
+
+// plentifulIn is plentiful with a configuration.
+func plentifulIn(b *testing.B, cfg config) (*app, *world) {
+	b.Helper()
 	end := plenty.Began.Add(time.Duration(*manyWorks) * time.Minute)
 	a := &app{in: nil, out: io.Discard, errs: io.Discard, now: func() time.Time { return end }}
 	w, err := a.openWith(b.Context(), cfg)

@@ -20,14 +20,49 @@ const (
 	amendAfter = time.Minute
 )
 
-// addTold writes which works a digest tells about. A work that changed while the
-// digest was composed has its erratum at once. The lock of those who decide is held:
-// whoever changes one of the works from now on finds the digest.
-func addTold(ctx context.Context, t *tx, id digest.DigestID, d digest.Digest) error {
-	works := d.Works()
-	if err := bulk(ctx, t, "INSERT INTO digest_works (work, digest) VALUES", "($,$)", " ON CONFLICT DO NOTHING", works,
-		func(w digest.WorkID) []any { return []any{string(w), string(id)} }); err != nil || d.Composed.IsZero() {
-		return err
+// addDigest stores a digest, with the works that it tells about: what it says is stored
+// once for all that say the same. The lock of those who decide is held: whoever changes
+// one of the works from now on finds the digest. ok is false if it is stored already.
+func (db *DB) addDigest(ctx context.Context, t *tx, id digest.DigestID, sub digest.SubscriptionID, d digest.Digest) (ok bool, err error) {
+	body, err := encode(d)
+	if err != nil {
+		return false, err
+	}
+	shares, err := db.shares(ctx, t)
+	if err != nil {
+		return false, err
+	}
+	edition, isNew := "", 0
+	if shares {
+		edition = named(body)
+		if isNew, err = changed(t.exec(ctx, "INSERT INTO editions (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", edition, body)); err != nil {
+			return false, err
+		}
+		body = ""
+	}
+	n, err := changed(t.exec(ctx, `INSERT INTO digests (id, subscription, period_from, period_to, composed, body, edition) VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, ''))
+		ON CONFLICT DO NOTHING`, string(id), string(sub), millis(d.Period.From), millis(d.Period.To), millis(d.Composed), body, edition))
+	if err != nil || n == 0 {
+		return false, err
+	}
+	told := func(table, column, name string) error {
+		return bulk(ctx, t, "INSERT INTO "+table+" (work, "+column+") VALUES", "($,$)", " ON CONFLICT DO NOTHING", d.Works(),
+			func(w digest.WorkID) []any { return []any{string(w), name} })
+	}
+	switch {
+	case !shares:
+		err = told("digest_works", "digest", string(id))
+	case isNew > 0:
+		err = told("edition_works", "edition", edition)
+	}
+	return true, err
+}
+
+// addOvertaken gives works that changed while their digest was composed their erratum at
+// once.
+func addOvertaken(ctx context.Context, t *tx, id digest.DigestID, d digest.Digest) error {
+	if d.Composed.IsZero() {
+		return nil
 	}
 	// A change of a license is dated with the visit that brought it, which may have been
 	// stored a while later.
@@ -93,8 +128,9 @@ func (d *desk) saveErrata(ctx context.Context, works []*draft) error {
 	var rows []erratum
 	for _, w := range works {
 		for _, e := range w.errata {
-			err := each(ctx, d.t, `SELECT w.digest, w.work FROM digest_works w JOIN digests d ON d.id = w.digest WHERE w.work IN `+aliases+` AND d.composed >= $2
-				AND (SELECT COUNT(*) FROM digests n WHERE n.subscription = d.subscription AND n.period_to > d.period_to) < $3 ORDER BY 1, 2`,
+			err := each(ctx, d.t, `SELECT d.id, w.work FROM (SELECT digest, work FROM digest_works WHERE work IN `+aliases+`
+					UNION ALL SELECT x.id, e.work FROM edition_works e JOIN digests x ON x.edition = e.edition WHERE e.work IN `+aliases+`) w
+				JOIN digests d ON d.id = w.digest WHERE d.composed >= $2 AND (SELECT COUNT(*) FROM digests n WHERE n.subscription = d.subscription AND n.period_to > d.period_to) < $3 ORDER BY 1, 2`,
 				[]any{string(w.final().id), millis(e.At.Add(-amendWithin)), amendLatest}, func(r *sql.Rows) error {
 					x := erratum{Erratum: e}
 					err := r.Scan(&x.digest, &x.work)
@@ -249,7 +285,7 @@ func (db *DB) Amended(ctx context.Context, id digest.DigestID) (digest.Digest, [
 // of one that is sent after it was edited. ok is false if it is neither any more.
 func (db *DB) Reword(ctx context.Context, d digest.Delivery, p digest.Part) (ok bool, err error) {
 	err = db.update(ctx, "rewording delivery "+string(d.ID), func(t *tx) error {
-		named, err := putPayload(ctx, t, p.Payload)
+		named, err := db.putPayload(ctx, t, p.Payload, d.Digest)
 		if err != nil {
 			return err
 		}

@@ -35,31 +35,53 @@ func (db *DB) trusted() string {
 	return " AND state <> 'sending'"
 }
 
-// putPayload stores bytes, unless they are stored, and returns what they are called.
-func putPayload(ctx context.Context, t *tx, payload []byte) (id string, err error) {
-	body := clean(string(payload))
+// named is what bytes are called that are stored once.
+func named(body string) string {
 	h := sha256.Sum256([]byte(body))
-	id = base64.RawURLEncoding.EncodeToString(h[:15])
+	return base64.RawURLEncoding.EncodeToString(h[:15])
+}
+
+// putPayload stores the bytes of a message, unless they are stored, and returns what
+// they are called. Those of a digest's message are stored without its name, which is all
+// in which the messages of many digests differ.
+func (db *DB) putPayload(ctx context.Context, t *tx, payload []byte, of digest.DigestID) (id string, err error) {
+	body := clean(string(payload))
+	if of == "" || !strings.Contains(body, string(of)) {
+		return keepPayload(ctx, t, body)
+	}
+	shares, err := db.shares(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	if shares {
+		body = strings.ReplaceAll(body, string(of), string(digest.ThisDigest))
+	}
+	return keepPayload(ctx, t, body)
+}
+
+// keepPayload stores bytes, unless they are stored.
+func keepPayload(ctx context.Context, t *tx, body string) (id string, err error) {
+	id = named(body)
 	_, err = t.exec(ctx, "INSERT INTO payloads (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", id, body)
 	return id, err
 }
 
 // addDeliveries writes the parts of a digest as pending deliveries.
-func addDeliveries(ctx context.Context, t *tx, id digest.DigestID, sub digest.Subscription, parts []digest.Part) error {
+func (db *DB) addDeliveries(ctx context.Context, t *tx, id digest.DigestID, sub digest.Subscription, parts []digest.Part) error {
 	for k, p := range parts {
-		if err := addDelivery(ctx, t, digest.NewDeliveryID(id, k), id, sub.ID, sub.Destination, k, p); err != nil {
+		if err := db.addDelivery(ctx, t, digest.NewDeliveryID(id, k), id, sub.ID, sub.Destination, k, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func addDelivery(ctx context.Context, t *tx, id digest.DeliveryID, of digest.DigestID, sub digest.SubscriptionID, to digest.Destination, part int, p digest.Part) error {
+func (db *DB) addDelivery(ctx context.Context, t *tx, id digest.DeliveryID, of digest.DigestID, sub digest.SubscriptionID, to digest.Destination, part int, p digest.Part) error {
 	where, err := encode(to)
 	if err != nil {
 		return err
 	}
-	named, err := putPayload(ctx, t, p.Payload)
+	named, err := db.putPayload(ctx, t, p.Payload, of)
 	if err != nil {
 		return err
 	}
@@ -312,7 +334,7 @@ func (db *DB) Told(ctx context.Context, f digest.Refusal, now time.Time, to dige
 		// The same cause may come again after something has arrived: a name of its own.
 		name := digest.DigestID(fmt.Sprintf("%s\x00%s\x00%d", f.Subscription.ID, f.Because, millis(f.At)))
 		for k, p := range parts {
-			if err := addDelivery(ctx, t, digest.NewDeliveryID(name, k), "", f.Subscription.ID, to, k, p); err != nil {
+			if err := db.addDelivery(ctx, t, digest.NewDeliveryID(name, k), "", f.Subscription.ID, to, k, p); err != nil {
 				return err
 			}
 		}
@@ -384,6 +406,9 @@ func scanDelivery(r *sql.Rows) (d digest.Delivery, err error) {
 	var resent int
 	if err := r.Scan(&d.ID, &d.Digest, &d.Subscription, &to, &d.Part, &payload, &d.Summary, &d.State, &d.Attempt, &notBefore, &begun, &d.Receipt, &d.Words, &resent, &d.First); err != nil {
 		return d, err
+	}
+	if d.Digest != "" {
+		payload = strings.ReplaceAll(payload, string(digest.ThisDigest), string(d.Digest))
 	}
 	d.Payload, d.NotBefore, d.Begun, d.Resent = []byte(payload), fromMillis(notBefore), fromMillis(begun), resent == 1
 	if err := json.Unmarshal([]byte(to), &d.To); err != nil {

@@ -79,7 +79,7 @@ func (db *DB) Observe(ctx context.Context, now time.Time, wrong []digest.Inciden
 		}
 		message := digest.DigestID("i" + hex.EncodeToString(id.Sum(nil)[:12])) // no digest, but something to name parts by
 		for k, p := range parts {
-			if err := addDelivery(ctx, t, digest.NewDeliveryID(message, k), "", "", to, k, p); err != nil {
+			if err := db.addDelivery(ctx, t, digest.NewDeliveryID(message, k), "", "", to, k, p); err != nil {
 				return err
 			}
 		}

@@ -93,7 +93,7 @@ func changed(r sql.Result, err error) (int, error) {
 // removePayloads takes the bytes of messages away that were sent, unless they are
 // being edited.
 func removePayloads(ctx context.Context, t *tx, before int64) (int, error) {
-	none, err := putPayload(ctx, t, nil)
+	none, err := keepPayload(ctx, t, "")
 	if err != nil {
 		return 0, err
 	}
@@ -102,18 +102,23 @@ func removePayloads(ctx context.Context, t *tx, before int64) (int, error) {
 		AND NOT EXISTS (SELECT 1 FROM amendments a WHERE a.digest = d.digest AND a.state IN ('waiting', 'editing')) LIMIT %d)`, removeSome), before, none))
 }
 
-// removeUnused removes bytes that no message has.
+// removeUnused removes bytes that no message has, and what no digest says.
 func (db *DB) removeUnused(ctx context.Context) error {
-	for {
-		n := 0
-		if err := db.update(ctx, "removing unused payloads", func(t *tx) (err error) {
-			n, err = changed(t.exec(ctx, fmt.Sprintf(`DELETE FROM payloads WHERE id IN (SELECT p.id FROM payloads p
-				WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.payload = p.id) LIMIT %d)`, removeSome)))
-			return err
-		}); err != nil || n == 0 {
-			return err
+	for _, kept := range []struct{ table, by string }{
+		{"payloads", "deliveries x WHERE x.payload"},
+		{"editions", "digests x WHERE x.edition"},
+	} {
+		text := fmt.Sprintf("DELETE FROM %[1]s WHERE id IN (SELECT p.id FROM %[1]s p WHERE NOT EXISTS (SELECT 1 FROM %[2]s = p.id) LIMIT %[3]d)", kept.table, kept.by, removeSome)
+		for n := 1; n > 0; {
+			if err := db.update(ctx, "removing unused "+kept.table, func(t *tx) (err error) {
+				n, err = changed(t.exec(ctx, text))
+				return err
+			}); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // removeDigests removes digests with what hangs on them. What a digest is about, and

@@ -197,8 +197,8 @@ func (db *DB) Beat(ctx context.Context, p digest.Process) (all []digest.Process,
 		if now, err = db.time(ctx, t); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, `INSERT INTO processes (id, roles, host, version, started, seen) VALUES ($1, $2, $3, $4, $5, $5)
-			ON CONFLICT (id) DO UPDATE SET seen = excluded.seen`, p.ID, clean(p.Roles), clean(p.Host), clean(p.Version), millis(now)); err != nil {
+		if _, err := t.exec(ctx, `INSERT INTO processes (id, roles, host, version, started, seen, knows) VALUES ($1, $2, $3, $4, $5, $5, $6)
+			ON CONFLICT (id) DO UPDATE SET seen = excluded.seen`, p.ID, clean(p.Roles), clean(p.Host), clean(p.Version), millis(now), knowsShared); err != nil {
 			return err
 		}
 		if db.clock.backward() {
@@ -210,6 +210,20 @@ func (db *DB) Beat(ctx context.Context, p digest.Process) (all []digest.Process,
 		return err
 	})
 	return all, now, err
+}
+
+// What programs know, as they say in their processes' rows.
+const knowsShared = 13 // to read what is kept once: 00013_shared.sql
+
+// olderFor is for how long a process counts as being at work that does not say so any
+// more: its machine may have slept.
+const olderFor = 10 * time.Minute
+
+// shares reports whether everybody who is at work can read what is kept once.
+func (db *DB) shares(ctx context.Context, t *tx) (bool, error) {
+	older := 0
+	err := first(ctx, t, "SELECT COUNT(*) FROM processes WHERE knows < $1 AND seen > $2", []any{knowsShared, millis(db.Now().Add(-olderFor))}, &older)
+	return older == 0, err
 }
 
 // Processes returns the processes that are known, the longest running first. Those

@@ -176,10 +176,6 @@ func (db *DB) Postpone(ctx context.Context, id digest.SubscriptionID, next time.
 func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.Digest, next time.Time, parts ...digest.Part) (digest.DigestID, error) {
 	id := digest.NewDigestID(sub.ID, d.Period.To)
 	err := db.decide(ctx, "storing a digest of subscription "+string(sub.ID), func(t *tx) error {
-		body, err := encode(d)
-		if err != nil {
-			return err
-		}
 		var cursor int64
 		if err := first(ctx, t, "SELECT period_from FROM subscriptions WHERE id = $1", []any{string(sub.ID)}, &cursor); err != nil {
 			return err
@@ -193,18 +189,13 @@ func (db *DB) SaveDigest(ctx context.Context, sub digest.Subscription, d digest.
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return firstError(err, digest.ErrSaid)
 		}
-		r, err = t.exec(ctx, `INSERT INTO digests (id, subscription, period_from, period_to, composed, body) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT DO NOTHING`, string(id), string(sub.ID), millis(d.Period.From), millis(d.Period.To), millis(d.Composed), body)
-		if err != nil {
-			return err
-		}
-		if n, err := r.RowsAffected(); err != nil || n == 0 {
+		if ok, err := db.addDigest(ctx, t, id, sub.ID, d); err != nil || !ok {
 			return firstError(err, digest.ErrSaid)
 		}
-		if err := addTold(ctx, t, id, d); err != nil {
+		if err := addOvertaken(ctx, t, id, d); err != nil {
 			return err
 		}
-		if err := addDeliveries(ctx, t, id, sub, parts); err != nil || len(parts) == 0 {
+		if err := db.addDeliveries(ctx, t, id, sub, parts); err != nil || len(parts) == 0 {
 			return err
 		}
 		return db.tell(ctx, t, sub.Destination)
@@ -229,12 +220,12 @@ func (db *DB) Digests(ctx context.Context, sub digest.SubscriptionID, limit int)
 	if limit <= 0 {
 		limit = 20
 	}
-	return db.digests(ctx, "reading digests", "WHERE $1 = '' OR subscription = $1 ORDER BY period_to DESC, id LIMIT $2", string(sub), min(limit, 1000))
+	return db.digests(ctx, "reading digests", "WHERE $1 = '' OR d.subscription = $1 ORDER BY d.period_to DESC, d.id LIMIT $2", string(sub), min(limit, 1000))
 }
 
 // Digest returns one digest, or [ErrNotFound].
 func (db *DB) Digest(ctx context.Context, id digest.DigestID) (StoredDigest, error) {
-	found, err := db.digests(ctx, "reading a digest", "WHERE id = $1", string(id))
+	found, err := db.digests(ctx, "reading a digest", "WHERE d.id = $1", string(id))
 	if err == nil && len(found) == 0 {
 		err = fmt.Errorf("digest %s: %w", id, ErrNotFound)
 	}
@@ -294,7 +285,7 @@ func (db *DB) addresses(ctx context.Context, which string, args ...any) (out []A
 }
 
 func (db *DB) digests(ctx context.Context, doing, which string, args ...any) (out []StoredDigest, err error) {
-	err = each(ctx, db, "SELECT id, subscription, body FROM digests "+which, args, func(r *sql.Rows) error {
+	err = each(ctx, db, "SELECT d.id, d.subscription, COALESCE(e.body, d.body) FROM digests d LEFT JOIN editions e ON e.id = d.edition "+which, args, func(r *sql.Rows) error {
 		var d StoredDigest
 		var body []byte
 		err := r.Scan(&d.ID, &d.Subscription, &body)
@@ -324,7 +315,7 @@ func (db *DB) Picked(ctx context.Context) (map[digest.WorkID]bool, error) {
 	}
 	const doing = "reading the works of digests"
 	out := map[digest.WorkID]bool{}
-	err = each(ctx, db, "SELECT subscription, body FROM digests", nil, func(r *sql.Rows) error {
+	err = each(ctx, db, "SELECT d.subscription, COALESCE(e.body, d.body) FROM digests d LEFT JOIN editions e ON e.id = d.edition", nil, func(r *sql.Rows) error {
 		var sub digest.SubscriptionID
 		var body []byte
 		if err := r.Scan(&sub, &body); err != nil || !shared[sub] {
