@@ -214,7 +214,7 @@ func Compose(plan Plan, works []Work, now time.Time) Digest {
 	d.Balance = Count(fresh, plan.Counting)
 	d.Balance.Registry = plan.Registry
 	d.Small.Rule, d.Small.Registry = plan.Counting.Rule.Explain(), plan.Registry
-	smallPrint(&d.Small, plan)
+	smallPrint(&d.Small, plan, sources)
 	return d
 }
 
@@ -228,22 +228,34 @@ func mostOf(key SectionKey) int {
 	return 0
 }
 
-func smallPrint(s *SmallPrint, plan Plan) {
+// smallPrint says which sources answered, which of them were quiet and which could not
+// be read. Told are the sources of the period's stories. A source whose newest item is
+// of later than the period may have said something in it, so it is not called quiet.
+func smallPrint(s *SmallPrint, plan Plan, told map[feeds.SourceID]bool) {
 	for _, h := range plan.Sources {
 		switch {
 		case h.Paused || h.LastLook.IsZero() || h.LastLook.Before(plan.Period.From):
 			continue // not looked at in the period
 		case h.Failures > 0:
-			s.Broken = append(s.Broken, Broken{Title: h.Title, Why: h.Trouble, Since: h.LastGood})
+			s.Broken = append(s.Broken, Broken{Title: h.name(), Why: h.Trouble, Since: h.LastGood})
 		default:
 			s.Looked++
-			if !plan.Period.Contains(h.LastItem) {
-				s.Quiet = append(s.Quiet, h.Title)
+			if h.LastItem.Before(plan.Period.From) && !told[h.ID] {
+				s.Quiet = append(s.Quiet, h.name())
 			}
 		}
 	}
 	slices.Sort(s.Quiet)
 	slices.SortFunc(s.Broken, func(a, b Broken) int { return strings.Compare(a.Title, b.Title) })
+}
+
+// name is what a reader calls a source: one that was never read may have no title.
+func (h SourceHealth) name() string {
+	if h.Title != "" {
+		return h.Title
+	}
+	name := strings.TrimPrefix(string(h.ID), "feed:")
+	return strings.TrimPrefix(strings.TrimPrefix(name, "https://"), "http://")
 }
 
 func section(w Work) SectionKey {

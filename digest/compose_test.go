@@ -87,8 +87,13 @@ func TestComposeSmallPrint(t *testing.T) {
 		{ID: "d", Title: "paused", Paused: true, LastLook: inWeek, Failures: 1},
 		{ID: "e", Title: "never looked at"},
 		{ID: "f", Title: "not looked at this week", LastLook: january.AddDate(0, 0, -1), LastGood: january.AddDate(0, 0, -1)},
+		{ID: "g", Title: "has spoken since, and perhaps then", LastLook: january.AddDate(0, 3, 0), LastGood: inWeek, LastItem: january.AddDate(0, 2, 0)},
+		{ID: "feed:https://never.example/feed", LastLook: inWeek, Failures: 1, Trouble: "not a feed"},
 	}}, nil, noon)
-	want := SmallPrint{Looked: 2, Quiet: []string{"quiet"}, Broken: []Broken{{Title: "broken", Why: "timeout", Since: january.AddDate(0, 0, -9)}}, Rule: RuleShare.Explain()}
+	want := SmallPrint{
+		Looked: 3, Quiet: []string{"quiet"}, Rule: RuleShare.Explain(),
+		Broken: []Broken{{Title: "broken", Why: "timeout", Since: january.AddDate(0, 0, -9)}, {Title: "never.example/feed", Why: "not a feed"}},
+	}
 	if diff := cmp.Diff(want, d.Small); diff != "" {
 		t.Errorf("small print (-want +got):\n%s", diff)
 	}

@@ -169,6 +169,7 @@ func TestSentence(t *testing.T) {
 		{"the telling one", "Large models are large. We introduce a small one, e.g. for phones. It is good.", "", "We introduce a small one, e.g. for phones."},
 		{"the first otherwise", "A model with 3.5 billion parameters by J. Doe et al. was made. It is good.", "", "A model with 3.5 billion parameters by J. Doe et al. was made."},
 		{"not the title again", "Big News.\n\nThe news is that it works well.", "Big News", "The news is that it works well."},
+		{"not what the site's software adds", "Continue reading Big News in full.\n\nThe post Big News appeared first on A Blog.", "Big News", ""},
 		{"nothing", "  ", "x", ""},
 		{"no words", "12 34!!", "x", ""},
 		{"Chinese", "我们发布了新的开源模型。它很好。", "", "我们发布了新的开源模型。"},

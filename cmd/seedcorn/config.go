@@ -160,6 +160,11 @@ func loadConfig(environ []string) (config, error) {
 // token of one.
 func (c *config) manyWorkspaces() bool { return c.SlackClientID != "" && c.SlackBotToken == "" }
 
+// chats reports whether a chat is configured.
+func (c *config) chats() bool {
+	return c.SlackBotToken != "" || c.SlackClientID != "" || c.DiscordToken != ""
+}
+
 func (c *config) check() (faults []error) {
 	for _, v := range []struct{ name, url string }{
 		{"ARXIV_RSS_URL", c.ArXivRSS},

@@ -267,7 +267,11 @@ func (a *app) doctorCommand() *cobra.Command {
 					}
 				}
 				if bad > 0 {
-					return fmt.Errorf("%d of %d are not well", bad, len(all))
+					verb := "are"
+					if bad == 1 {
+						verb = "is"
+					}
+					return fmt.Errorf("%d of %d %s not well", bad, len(all), verb)
 				}
 				return nil
 			})

@@ -148,8 +148,10 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	if err := w.seed(ctx); err != nil {
 		return err
 	}
-	if err := w.seedSubscription(ctx, a.now()); err != nil {
-		return err
+	if !w.cfg.chats() {
+		if err := w.seedSubscription(ctx, a.now()); err != nil {
+			return err
+		}
 	}
 	if at, err := w.db.MovedAway(ctx); err != nil {
 		return err
@@ -424,6 +426,20 @@ func (w *world) newSubscription(query, cadence, zone string, now time.Time) (dig
 	}, nil
 }
 
+// destinationWords name a destination as SEEDCORN_OPERATOR and SEEDCORN_EDITORS do.
+func destinationWords(d digest.Destination) string {
+	var parts []string
+	for _, p := range []string{d.Workspace, d.Channel} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	if len(parts) == 0 {
+		return d.Platform
+	}
+	return d.Platform + ":" + strings.Join(parts, "/")
+}
+
 func (a *app) subscriptionsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "subscriptions", Short: "who is told what, and when", Args: cobra.NoArgs,
@@ -435,13 +451,17 @@ func (a *app) subscriptionsCommand() *cobra.Command {
 					return err
 				}
 				t := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(t, "ID\tTO\tQUERY\tCADENCE\tOWNER\tNEXT\tLAST")
+				fmt.Fprintln(t, "ID\tTO\tQUERY\tCADENCE\tZONE\tOWNER\tNEXT\tLAST")
 				for _, s := range subs {
-					next := s.Next.Format("Mon 2 Jan 15:04 MST")
+					zone, err := time.LoadLocation(s.Zone)
+					if err != nil {
+						zone = time.UTC // this machine does not know it
+					}
+					next := s.Next.In(zone).Format("Mon 2 Jan 15:04 MST")
 					if s.PausedUntil.After(a.now()) {
 						next = "paused"
 					}
-					fmt.Fprintf(t, "%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", s.ID, s.Destination.Platform, orWord(s.Query, "everything"), s.Cadence, s.Zone, s.Owner, next, orWord(s.LastResult, "-"))
+					fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, destinationWords(s.Destination), orWord(s.Query, "everything"), bot.CadenceWords(s.Cadence), s.Zone, s.Owner, next, orWord(s.LastResult, "-"))
 				}
 				return t.Flush()
 			})

@@ -123,6 +123,26 @@ func (in tagInput) item(t *tag.Tagger, catalogLabs map[string]feeds.LabID) feeds
 	return it
 }
 
+// lineFault says what is wrong with a line, in the words of JSON and not of Go.
+func lineFault(err error) string {
+	var t *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &t) && t.Field == "":
+		return "not an object but " + article(t.Value)
+	case errors.As(err, &t):
+		return t.Field + ": " + article(t.Value) + " does not fit there"
+	}
+	return err.Error()
+}
+
+func article(noun string) string {
+	noun, _, _ = strings.Cut(noun, " ") // "number 1.5"
+	if strings.ContainsAny(noun[:min(1, len(noun))], "aeiou") {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
 func tagLines(ctx context.Context, t *tag.Tagger, in io.Reader, out, errs io.Writer) error {
 	labs := map[string]feeds.LabID{}
 	for _, s := range catalog.Sources() {
@@ -158,7 +178,7 @@ func tagLines(ctx context.Context, t *tag.Tagger, in io.Reader, out, errs io.Wri
 		}
 		if err != nil {
 			bad++
-			fmt.Fprintf(errs, "line %d: %v\n", n, err)
+			fmt.Fprintf(errs, "line %d: %s\n", n, lineFault(err))
 			continue
 		}
 		if err := enc.Encode(answer(item.ID, t.Tag(item.item(t, labs)))); err != nil {

@@ -43,6 +43,9 @@ func (r *reader) add(e entry) {
 		r.doc.fault("an entry has neither title nor link nor text and was left out")
 		return
 	}
+	if it.Kind == feeds.ItemPost {
+		it.Title = r.siteless(it.Title)
+	}
 	if it.Title == "" {
 		it.Title = cmp.Or(foldText(it.Summary, wordsOfTitle), it.URL)
 	}
@@ -62,6 +65,32 @@ func (r *reader) add(e entry) {
 		return
 	}
 	r.items = append(r.items, it)
+}
+
+// What stands between a title and the site's name.
+var titleBars = []string{" | ", " – ", " — ", " - ", " · ", " :: "}
+
+// siteless takes the site's own name off the end of a title, "We release Heron | A Lab",
+// where it is that of the feed or a part of it.
+func (r *reader) siteless(title string) string {
+	for _, bar := range titleBars {
+		i := strings.LastIndex(title, bar)
+		if i <= 0 {
+			continue
+		}
+		name, _ := feeds.TitleKey(title[i+len(bar):])
+		parts := []string{r.title}
+		for _, bar := range titleBars {
+			parts = append(parts, strings.Split(r.title, bar)...)
+		}
+		if name != "" && slices.ContainsFunc(parts, func(part string) bool {
+			k, _ := feeds.TitleKey(part)
+			return k == name
+		}) {
+			return strings.TrimSpace(title[:i])
+		}
+	}
+	return title
 }
 
 // arxivEntry reports whether arXiv itself wrote an entry, wherever it is served: its

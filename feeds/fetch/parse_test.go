@@ -623,3 +623,24 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A site's own name behind each title says nothing there; another's does.
+func TestTitleWithoutItsSite(t *testing.T) {
+	for _, tt := range []struct{ feed, title, want string }{
+		{"A Lab", "We release Heron | A Lab", "We release Heron"},
+		{"AI News | A Lab", "We release Heron – a lab", "We release Heron"},
+		{"A Lab", "Heron - a model for birds", "Heron - a model for birds"},
+		{"A Lab", "Somebody else on us | Another Lab", "Somebody else on us | Another Lab"},
+		{"A Lab", "A Lab", "A Lab"},
+		{"", "We release Heron | A Lab", "We release Heron | A Lab"},
+	} {
+		body := `<rss version="2.0"><channel><title>` + tt.feed + `</title><item><title>` + tt.title + `</title><link>https://lab.example/1</link></item></channel></rss>`
+		pull, err := Parse([]byte(body), "application/rss+xml", feeds.Source{ID: "feed:x", Kind: feeds.KindFeed, URL: "https://lab.example/feed"}, feeds.State{}, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))
+		if err != nil || len(pull.Items) != 1 {
+			t.Fatalf("%q: %d items, %v", tt.title, len(pull.Items), err)
+		}
+		if got := pull.Items[0].Title; got != tt.want {
+			t.Errorf("%q of %q: %q, want %q", tt.title, tt.feed, got, tt.want)
+		}
+	}
+}
