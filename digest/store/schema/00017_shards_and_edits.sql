@@ -1,12 +1,12 @@
--- A connection in parts, such as Discord's gateway, is shared out among the processes on
--- one database: each part is held by one of them. And what was published may be edited
--- only so often.
+-- A connection in parts, as a gateway is to a bot in many places, is shared out among the
+-- processes on one database: each part is held by one of them. And what was published may
+-- be edited only so often.
 
 -- +goose Up
 
 -- The processes that want a part. One that is not seen for a lease's time counts as dead.
 CREATE TABLE shard_holders (
-    name       TEXT   NOT NULL,  -- of the connection: "gateway of discord"
+    name       TEXT   NOT NULL,  -- of the connection, such as a gateway
     holder     TEXT   NOT NULL,  -- of one run of the program; '': the row that is locked while shards are shared
     total      BIGINT NOT NULL,  -- how many parts it thinks there are: the most that any thinks counts
     seen_until BIGINT NOT NULL,
