@@ -116,7 +116,7 @@ var rules = []struct{ name, words string }{
 	{"C7", "A collective counts for its legal seat, or as international where it has none; international is on neither side of a ratio."},
 	{"C8", "A university and a company on one work both count; a count of companies takes the company only."},
 	{"C9", "Two sources that contradict each other about one thing at the same strength, with no lab, house or country in both, are both kept, marked as disputed and left out of every count. A third that names both sides, or a correction, ends it."},
-	{"C10", "Nothing found is XX, shown as a bar of its own. A ratio needs 80% of countries known and 30 works on each side."},
+	{"C10", fmt.Sprintf("Nothing found is %s, shown as a bar of its own. A ratio needs %.0f%% of countries known and %d works on each side.", feeds.Nowhere, digest.FloorKnown*100, digest.FloorWorks)},
 	{"C11", "Every tag answers why. Corrections are signed, kept for ever and reversible."},
 	{"O1", "The license is that of this artifact, not of its family."},
 	{"O2", "A LICENSE file beats model-card metadata, which beats a sentence, which beats a blog's claim. A code license never covers weights."},
@@ -156,7 +156,16 @@ func Rules() message.Document {
 	for _, r := range digest.Rules {
 		f.Items = append(f.Items, message.Field{Name: string(r), Value: message.Plain(r.Explain())})
 	}
-	f.Items = append(f.Items, message.Field{Name: "floors", Value: message.Plain(fmt.Sprintf("no ratio below %.0f%% of countries known or %d works on a side", digest.FloorKnown*100, digest.FloorWorks))},
+	var open []string
+	for _, c := range opennessClasses {
+		if c.class.Open() {
+			open = append(open, c.words)
+		}
+	}
+	f.Items = append(f.Items, message.Field{Name: "open", Value: message.Plain("what one may build on: " + strings.Join(open, "; ") + ". A work has the class of its weights where that is known, else of its code, its data, its service; of several of a kind that differ, the strictest")},
+		message.Field{Name: "when", Value: message.Plain("a work counts on the day it became public, whenever we saw it; weeks begin on Mondays at 00:00 UTC")},
+		message.Field{Name: "version", Value: message.Plain("counting " + digest.CountingVersion + "; it changes when the same works would be counted otherwise")},
+		message.Field{Name: "floors", Value: message.Plain(fmt.Sprintf("no ratio below %.0f%% of countries known or %d works on a side", digest.FloorKnown*100, digest.FloorWorks))},
 		message.Field{Name: "interval", Value: message.Plain(fmt.Sprintf("%s; none below %d labs on a side", digest.Method, digest.FloorLabs))})
 	for _, s := range digest.Selections {
 		f.Items = append(f.Items, message.Field{Name: "of " + string(s), Value: message.Plain(s.Explain())})

@@ -1,9 +1,9 @@
 package message
 
 import (
-	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -340,10 +340,8 @@ func visible(s string) string {
 	}, s)
 }
 
-// Number prints a count: whole where it is whole, else with one decimal.
+// Number prints a count with one decimal, and without where that says nothing: sums of
+// thirds miss a whole number by a hair.
 func Number(f float64) string {
-	if f == float64(int64(f)) {
-		return fmt.Sprintf("%d", int64(f))
-	}
-	return fmt.Sprintf("%.1f", f)
+	return strings.TrimSuffix(strconv.FormatFloat(f, 'f', 1, 64), ".0")
 }

@@ -47,7 +47,7 @@ type stepName struct {
 // stepNames are the steps as a form offers them, the default first. The one without
 // a name has one here, since a form can't tell "" from nothing.
 var stepNames = []stepName{
-	{"cumulative", "summed up, week by week", digest.StepCumulative},
+	{"cumulative", "summed up by week", digest.StepCumulative},
 	{"weekly", "each week by itself", digest.StepWeekly},
 	{"none", "one count of the whole time", digest.StepNone},
 }
@@ -243,7 +243,9 @@ func (s *site) balance(r *http.Request) (reply, error) {
 			}
 			v.Charts.Blocks = append(v.Charts.Blocks, bot.WorksOverTime(b), bot.OpennessOverTime(b))
 		}
-		v.Charts.Blocks = append(v.Charts.Blocks, bot.BalanceChart(b.Total))
+		bars := bot.BalanceChart(b.Total)
+		bars.Note = bot.SeriesNote(b)
+		v.Charts.Blocks = append(v.Charts.Blocks, bars)
 	}
 	for _, c := range classes {
 		v.Classes = append(v.Classes, opennessWords[c.String()])

@@ -66,7 +66,7 @@ func browse(t *testing.T, d *desk) (ctx context.Context, base string) {
 	t.Cleanup(cancel)
 	browser, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(browser, 4*time.Minute)
+	ctx, cancel = context.WithTimeout(browser, 20*time.Minute) // of a machine that does much else
 	t.Cleanup(func() {
 		cancel()
 		if err := chromedp.Cancel(browser); err != nil {

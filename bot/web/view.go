@@ -106,7 +106,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"icon":     func() string { return "/icon.svg?v=" + hashOf(iconSVG) },
 	"web":      webURL,
 	"day":      day,
-	"stamp":    stamp,
+	"date":     func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 	"path":     pathTo,
 	"search":   searchFor,
 	"text":     tidy,
@@ -133,8 +133,22 @@ func (s *site) ownPages() *template.Template {
 // they are known.
 func (s *site) blocks(d message.Document, dates map[string]time.Time) (template.HTML, error) {
 	v := &blockWriter{site: s, dates: dates}
-	d.Visit(v)
+	once(d).Visit(v)
 	return template.HTML(v.b.String()), v.err
+}
+
+// once is d without the notes of charts below which the small print says the same.
+func once(d message.Document) message.Document {
+	d.Blocks = slices.Clone(d.Blocks)
+	for i := range len(d.Blocks) - 1 {
+		c, ok := d.Blocks[i].(message.Chart)
+		small, below := d.Blocks[i+1].(message.SmallPrint)
+		if ok && below && len(small.Items) > 0 && small.Items[0].String() == c.Note {
+			c.Note = ""
+			d.Blocks[i] = c
+		}
+	}
+	return d
 }
 
 // A blockWriter has a template for each block of a document: the set is sealed,

@@ -163,7 +163,7 @@ func checkPage(t *testing.T, resp *http.Response, text string) {
 			switch {
 			case err != nil || href == "":
 				t.Errorf("a link to %q", href)
-			case u.Host != "" && (u.Scheme != "https" && u.Scheme != "http" || !strings.Contains(attr(n, "rel"), "noopener") || u.User != nil):
+			case u.Host != "" && (u.Scheme != "https" && u.Scheme != "http" || !strings.Contains(attr(n, "rel"), "nofollow") || u.User != nil):
 				t.Errorf("a link out to %q, rel %q", href, attr(n, "rel"))
 			case u.Host == "" && (u.Scheme != "" || !strings.HasPrefix(href, "/") && !strings.HasPrefix(href, "#")):
 				t.Errorf("a link to %q", href)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,41 @@ func TestLoginConfig(t *testing.T) {
 				t.Errorf("proxies %v", c.proxies())
 			}
 		})
+	}
+}
+
+// A preview is drawn from what is posted, byte for byte, the way into the archive
+// included; only the id of the digest is not known before there is one.
+func TestPreviewIsWhatIsPosted(t *testing.T) {
+	n := newNewsroom(t, prefix+"WEB=public", prefix+"WEB_URL=https://b.example/")
+	for i, name := range []string{"slack", "discord"} {
+		subs, err := n.w.db.Subscriptions(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(subs, func(s digest.Subscription) bool { return s.Destination.Platform == name })
+		ds, err := n.w.db.Digests(t.Context(), digest.SubscriptionID(fmt.Sprint("s", i)), 1)
+		if err != nil || len(ds) != 1 || at < 0 {
+			t.Fatal(err, len(ds), at)
+		}
+		_, parts, err := n.w.rendered(name, subs[at].Destination, ds[0].Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, stand, err := n.w.db.Amended(t.Context(), ds[0].ID)
+		if err != nil || len(stand) != len(parts) {
+			t.Fatalf("%s: %d parts posted, %d shown, %v", name, len(stand), len(parts), err)
+		}
+		for k, p := range parts {
+			shown := strings.ReplaceAll(string(p.Payload), string(digest.ThisDigest), string(ds[0].ID))
+			if diff := cmp.Diff(string(stand[k].Payload), shown); diff != "" {
+				t.Errorf("%s, part %d (-posted +shown):\n%s", name, k, diff)
+			}
+		}
+		page, err := n.w.pageOf(name, subs[at].Destination, ds[0].Digest)
+		if err != nil || !strings.Contains(string(page), "https://b.example/digest/") {
+			t.Errorf("%s: %v, no way into the archive on the page", name, err)
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ it is written to a file instead.`,
 					return err
 				}
 				if as == "text" {
-					return a.print("text", d)
+					return a.show("text", a.out, w.posted(sub.Destination, d))
 				}
 				if as == "web" {
 					desk := desk{w, a.now}
@@ -66,7 +66,7 @@ it is written to a file instead.`,
 						Library: desk, Press: desk, Registry: w.reg, Archive: oneDigest{d}, Now: desk.Now, Log: w.log,
 					}), "/digest/preview")
 				}
-				page, err := w.pageOf(as, d)
+				page, err := w.pageOf(as, sub.Destination, d)
 				switch {
 				case err != nil:
 					return err
@@ -124,19 +124,25 @@ func (w *world) owed(ctx context.Context, a *app, sub digest.Subscription) (dige
 	return w.composeFor(ctx, sub.Destination, titleOf(sub, p), sub.Query, p, digest.Counting{Rule: digest.RuleShare, View: feeds.ViewHome}, now)
 }
 
-// pageOf is a digest as a page that shows what a platform would.
-func (w *world) pageOf(as string, d digest.Digest) ([]byte, error) {
-	p, err := w.renderer(as)
-	if err != nil {
-		return nil, err
-	}
-	parts, err := p.Render(bot.Digest(d))
+// pageOf is a digest to a destination as a page that shows what a platform would.
+func (w *world) pageOf(as string, to digest.Destination, d digest.Digest) ([]byte, error) {
+	p, parts, err := w.rendered(as, to, d)
 	if err != nil {
 		return nil, err
 	}
 	var page bytes.Buffer
 	err = p.Preview(&page, parts)
 	return page.Bytes(), err
+}
+
+// rendered is what would be posted of a digest to a destination, were it on a platform.
+func (w *world) rendered(as string, to digest.Destination, d digest.Digest) (bot.Previewer, []bot.Part, error) {
+	p, err := w.renderer(as)
+	if err != nil {
+		return nil, nil, err
+	}
+	parts, err := p.Render(w.posted(to, d))
+	return p, parts, err
 }
 
 // A onePage is a site of one page.
