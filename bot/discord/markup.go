@@ -173,6 +173,13 @@ func target(s string) string {
 	return out
 }
 
+// looksWeb reports whether text has what reads as an address, which Discord lets stand
+// for no link: it could be another's.
+func looksWeb(s string) bool {
+	s = strings.ToLower(s)
+	return strings.Contains(s, "http://") || strings.Contains(s, "https://")
+}
+
 // A style is how a span of text looks.
 type style struct {
 	bold, code bool
@@ -195,8 +202,14 @@ func (st style) mark(text string) string {
 	case st.code:
 		out = code(body)
 	}
-	if st.url != "" {
+	switch {
+	case st.url == "":
+	case !looksWeb(body):
 		out = "[" + out + "](" + st.url + ")"
+	case target(body) == st.url:
+		out = "<" + st.url + ">"
+	default:
+		out += " <" + st.url + ">"
 	}
 	if st.bold {
 		out = "**" + out + "**"

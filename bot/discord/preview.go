@@ -157,6 +157,11 @@ func inlineHTML(b *strings.Builder, s string) {
 			template.HTMLEscape(b, []byte(rest[1:1+n]))
 			b.WriteString("</code>")
 			i += n + 2
+		case strings.HasPrefix(rest, "<http") && strings.IndexByte(rest, '>') > 0 && isWeb(rest[1:strings.IndexByte(rest, '>')]):
+			n := strings.IndexByte(rest, '>')
+			link := template.HTMLEscapeString(rest[1:n])
+			fmt.Fprintf(b, `<a href="%s" rel="noreferrer">%s</a>`, link, link)
+			i += n + 1
 		case rest[0] == '[' && maskedLink(rest) != nil:
 			m := maskedLink(rest)
 			fmt.Fprintf(b, `<a href="%s" rel="noreferrer">`, template.HTMLEscapeString(m.url))

@@ -511,3 +511,23 @@ func TestMembers(t *testing.T) {
 		t.Errorf("may call %s", m.Mentions)
 	}
 }
+
+// Words that are an address are a link by themselves: one of other words Discord would
+// not make of them.
+func TestLinksOfAddresses(t *testing.T) {
+	for _, tt := range []struct {
+		span message.Span
+		want string
+	}{
+		{message.Span{Text: "link", URL: "https://a.example/b"}, "[link](https://a.example/b)"},
+		{message.Span{Text: "https://a.example/b", URL: "https://a.example/b"}, "<https://a.example/b>"},
+		{message.Span{Text: "https://a.example/b c(d)", URL: "https://a.example/b c(d)"}, "<https://a.example/b%20c%28d%29>"},
+		{message.Span{Text: "", URL: "https://a.example/b"}, "<https://a.example/b>"},
+		{message.Span{Text: "https://good.example", URL: "https://evil.example/"}, `https\://good.example <https://evil.example/>`},
+		{message.Span{Text: "read https://a.example", URL: "https://a.example", Bold: true}, `**read https\://a.example <https://a.example>**`},
+	} {
+		if got := strings.Join(pieces(message.Line{tt.span}, 1000), "|"); got != tt.want {
+			t.Errorf("%+v: %s, want %s", tt.span, got, tt.want)
+		}
+	}
+}

@@ -212,7 +212,8 @@ var (
 )
 
 // harmless looks for what Discord would make of a message's text beyond text:
-// mentions, time stamps, emoji, links that are not masked or not to the web.
+// mentions, time stamps, emoji, links that are neither masked nor in angles, or not to the
+// web.
 func harmless(payload []byte) []string {
 	var bad []string
 	var v any
@@ -249,6 +250,7 @@ func harmless(payload []byte) []string {
 var (
 	codeSpan = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 	masked   = regexp.MustCompile(`\]\(https?://[^\s()<>]+\)`)
+	angled   = regexp.MustCompile(`(^|[^\\])<https?://[^\s()<>]+>`)
 )
 
 func harmlessText(s string) []string {
@@ -261,7 +263,7 @@ func harmlessText(s string) []string {
 	if m := mention.FindString(rest); m != "" {
 		bad = append(bad, fmt.Sprintf("mentions: %q in %q", m, rest))
 	}
-	if m := scheme.FindString(masked.ReplaceAllString(rest, "]x")); m != "" {
+	if m := scheme.FindString(angled.ReplaceAllString(masked.ReplaceAllString(rest, "]x"), "${1}x")); m != "" {
 		bad = append(bad, fmt.Sprintf("links: %q in %q", m, rest))
 	}
 	return bad
