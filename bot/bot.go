@@ -228,6 +228,11 @@ type Pacer interface {
 	Pace() digest.Pace
 }
 
+// An EditPacer is an [Editor] that says so of edits.
+type EditPacer interface {
+	EditPace() digest.Pace
+}
+
 // ErrCannotLook is returned by [Platform.Find] where reading back is not allowed.
 var ErrCannotLook = errors.New("the platform does not let us read back")
 

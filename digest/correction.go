@@ -220,6 +220,7 @@ type AmendmentOutcome struct {
 	Words     string // for people
 	Failed    bool   // of waiting: an attempt was made in vain
 	Doubt     bool   // what a message says is not known
+	Platform  string // where its messages stand; "" if that is not known
 }
 
 // A Keeper says whose corrections hold for everybody at once.

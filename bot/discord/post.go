@@ -194,6 +194,10 @@ func (a *Adapter) Pace() digest.Pace {
 	return digest.Pace{Platform: digest.Rate{Every: 2 * time.Second / (2*globalRequests - 5)}, Window: 1050 * time.Millisecond}
 }
 
+// EditPace implements bot.EditPacer: edits count among all requests of a bot. What a
+// channel takes is in the headers of answers.
+func (a *Adapter) EditPace() digest.Pace { return a.Pace() }
+
 // Post implements bot.Platform. A destination's channel is a channel's or thread's
 // id, or "@" and a person's id for direct messages. Later parts reply to the first
 // one; in a forum, the digest is a post and later parts are messages in it.

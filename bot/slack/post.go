@@ -88,6 +88,13 @@ func (a *Adapter) Pace() digest.Pace {
 	return digest.Pace{Channel: digest.Rate{Every: time.Second}}
 }
 
+// EditPace implements [bot.EditPacer]: chat.update is a method of tier 3, which is fifty a
+// minute in a workspace (https://docs.slack.dev/reference/methods/chat.update,
+// https://docs.slack.dev/apis/web-api/rate-limits).
+func (a *Adapter) EditPace() digest.Pace {
+	return digest.Pace{Workspace: digest.Rate{Every: time.Minute / 50}}
+}
+
 // Post implements [bot.Platform]. Later parts go into the thread of the first.
 func (a *Adapter) Post(ctx context.Context, to digest.Destination, id bot.DeliveryID, part bot.Part, first bot.Receipt) (bot.Receipt, error) {
 	if strings.HasPrefix(part.Summary, digest.Resend) {

@@ -28,8 +28,8 @@ type Metrics struct {
 	serve http.Handler
 	reg   *prometheus.Registry
 
-	visits, lookups, digests, deliveries, commands, requests, limited, scrapes *prometheus.CounterVec
-	delay, took                                                                *prometheus.HistogramVec
+	visits, lookups, digests, deliveries, amendments, commands, requests, limited, scrapes *prometheus.CounterVec
+	delay, took                                                                            *prometheus.HistogramVec
 
 	reading sync.Mutex
 	state   State
@@ -59,6 +59,7 @@ type State struct {
 	Deliveries    map[PlatformState]int // what is in the outbox
 	Jobs          map[KindState]int     // of the engine
 	Incidents     map[string]int        // what is wrong now, by its kind
+	Amendments    map[string]int        // digests that were corrected, by how far their messages are edited
 	Items         int
 	Works         int
 	Subscriptions int
@@ -85,6 +86,7 @@ var (
 	lookupOutcomes   = []string{"answered", "refused", "failed"}
 	digestOutcomes   = []string{"composed", "postponed", "failed"}
 	deliveryOutcomes = []string{"sent", "pending", "unsure", "dead"}
+	amendOutcomes    = []string{"waiting", "done", "given-up"}
 	commandOutcomes  = []string{"answered", "declined", "failed"}
 	statusClasses    = []string{"1xx", "2xx", "3xx", "4xx", "5xx"}
 )
@@ -112,8 +114,9 @@ func NewMetrics(opt MetricsOptions) *Metrics {
 	m.lookups = counter("lookups_total", "Questions asked about works.", "service", "outcome")
 	m.digests = counter("digests_total", "Digests that were due.", "outcome")
 	m.deliveries = counter("delivery_attempts_total", "Attempts to post a message.", "platform", "outcome")
+	m.amendments = counter("amendment_attempts_total", "Attempts to edit the messages of a digest that was corrected.", "platform", "outcome")
 	m.delay = histogram("delivery_delay_seconds", "From when a digest was due to when a message of it was posted.", []float64{5, 15, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600, 24 * 3600}, "platform")
-	m.limited = counter("rate_limits_total", "Posts that a platform refused because they came too fast.", "platform")
+	m.limited = counter("rate_limits_total", "Posts and edits that a platform refused because they came too fast.", "platform")
 	m.commands = counter("commands_total", "Commands that people gave.", "command", "platform", "outcome")
 	m.took = histogram("command_duration_seconds", "Time to answer a command.", []float64{.005, .01, .025, .05, .1, .25, .5, 1, 3, 10}, "command", "platform")
 	m.requests = counter("http_requests_total", "Requests for pages and from platforms.", "route", "class")
@@ -164,6 +167,13 @@ func (m *Metrics) Composed(outcome string) {
 func (m *Metrics) Delivered(platform, state string) {
 	if m != nil {
 		m.deliveries.WithLabelValues(m.platform(platform), known(state, deliveryOutcomes)).Inc()
+	}
+}
+
+// Amended counts an attempt to edit a digest's messages by the state that it left.
+func (m *Metrics) Amended(platform, state string) {
+	if m != nil {
+		m.amendments.WithLabelValues(m.platform(platform), known(state, amendOutcomes)).Inc()
 	}
 }
 
@@ -288,6 +298,7 @@ var (
 	outboxDesc        = describe("deliveries", "Messages by state.", "platform", "state")
 	jobsDesc          = describe("jobs", "Background jobs by state.", "kind", "state")
 	incidentsDesc     = describe("incidents", "What is wrong now.", "kind")
+	amendmentsDesc    = describe("amendments", "Digests that were corrected, by how far their messages are edited.", "state")
 	itemsDesc         = describe("items", "Entries of sources that are stored.")
 	worksDesc         = describe("works", "Works that entries are about.")
 	subscriptionsDesc = describe("subscriptions", "Subscriptions.")
@@ -296,7 +307,7 @@ var (
 )
 
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{sourcesDesc, outboxDesc, jobsDesc, incidentsDesc, itemsDesc, worksDesc, subscriptionsDesc, bytesDesc, lastRoundDesc} {
+	for _, d := range []*prometheus.Desc{sourcesDesc, outboxDesc, jobsDesc, incidentsDesc, amendmentsDesc, itemsDesc, worksDesc, subscriptionsDesc, bytesDesc, lastRoundDesc} {
 		ch <- d
 	}
 }
@@ -328,6 +339,9 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	for kind, n := range s.Incidents {
 		show(incidentsDesc, float64(n), kind)
+	}
+	for state, n := range s.Amendments {
+		show(amendmentsDesc, float64(n), state)
 	}
 	show(itemsDesc, float64(s.Items))
 	show(worksDesc, float64(s.Works))

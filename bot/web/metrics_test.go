@@ -26,7 +26,8 @@ func counted(t *testing.T, change func(*MetricsOptions)) *Metrics {
 				Sources:    map[string]int{"good": 3, "broken": 1},
 				Deliveries: map[PlatformState]int{{"alpha", "dead"}: 2, {"gamma", "sent"}: 3, {"delta", "sent"}: 4},
 				Jobs:       map[KindState]int{{"pull", "available"}: 1}, Incidents: map[string]int{"deliveries": 1},
-				Items: 10, Works: 8, Subscriptions: 2, Bytes: 4096, LastRound: time.Unix(1_800_000_000, 5e8),
+				Amendments: map[string]int{"done": 3},
+				Items:      10, Works: 8, Subscriptions: 2, Bytes: 4096, LastRound: time.Unix(1_800_000_000, 5e8),
 			}, nil
 		},
 	}
@@ -39,6 +40,8 @@ func counted(t *testing.T, change func(*MetricsOptions)) *Metrics {
 	m.LookedUp("arxiv", "answered")
 	m.Composed("composed")
 	m.Delivered("alpha", "sent")
+	m.Amended("alpha", "done")
+	m.Amended("gamma", "lost")
 	m.Delayed("alpha", 3*time.Second)
 	m.Delayed("alpha", -time.Second)
 	m.Limited("beta")
@@ -83,6 +86,9 @@ func TestMetrics(t *testing.T) {
 		`seedcorn_lookups_total{outcome="answered",service="arxiv"} 1`,
 		`seedcorn_digests_total{outcome="composed"} 1`,
 		`seedcorn_delivery_attempts_total{outcome="sent",platform="alpha"} 1`,
+		`seedcorn_amendment_attempts_total{outcome="done",platform="alpha"} 1`,
+		`seedcorn_amendment_attempts_total{outcome="other",platform="other"} 1`,
+		`seedcorn_amendments{state="done"} 3`,
 		`seedcorn_delivery_delay_seconds_bucket{platform="alpha",le="5"} 2`,
 		`seedcorn_rate_limits_total{platform="beta"} 1`,
 		`seedcorn_commands_total{command="search",outcome="answered",platform="alpha"} 1`,

@@ -77,7 +77,7 @@ func (d desk) Decide(ctx context.Context, id int64, accept bool, by, why string)
 // can edit.
 func (w *world) amendments(a *app, platforms places) *jobs.Amendments {
 	m := &jobs.Amendments{
-		Errata: w.db, Menders: map[string]jobs.Mender{}, Now: a.now,
+		Errata: w.db, Turns: w.db, Menders: map[string]jobs.Mender{}, Now: a.now,
 		Render: func(to digest.Destination, d digest.Digest) ([]digest.Part, error) {
 			return platforms.render(to, w.posted(to, d))
 		},
@@ -89,12 +89,13 @@ func (w *world) amendments(a *app, platforms places) *jobs.Amendments {
 			return parts[0], nil
 		},
 		Note: func(x digest.Amendment, o digest.AmendmentOutcome) {
+			w.metrics.Amended(o.Platform, string(o.State))
 			w.log.Info("amendment", "digest", x.Digest, "attempt", x.Attempt, "state", o.State, "words", o.Words)
 		},
 	}
 	for name, p := range platforms {
 		if e, ok := p.(bot.Editor); ok {
-			m.Menders[name] = mender{platform: p, editor: e}
+			m.Menders[name] = mender{platform: p, editor: e, w: w}
 		}
 	}
 	return m
@@ -118,6 +119,7 @@ func (p places) render(to digest.Destination, doc message.Document) ([]digest.Pa
 type mender struct {
 	platform bot.Platform
 	editor   bot.Editor
+	w        *world
 }
 
 func (m mender) EditCap() (most int, per time.Duration) {
@@ -127,8 +129,20 @@ func (m mender) EditCap() (most int, per time.Duration) {
 	return 0, 0
 }
 
+func (m mender) Pace() digest.Pace {
+	if p, ok := m.platform.(bot.EditPacer); ok {
+		return p.EditPace()
+	}
+	return digest.Pace{}
+}
+
 func (m mender) Edit(ctx context.Context, d digest.Delivery) error {
-	return failedPost(m.editor.Edit(ctx, d.To, bot.DeliveryID(d.ID), bot.Receipt(d.Receipt), bot.Part{Payload: d.Payload, Summary: d.Summary}))
+	err := m.editor.Edit(ctx, d.To, bot.DeliveryID(d.ID), bot.Receipt(d.Receipt), bot.Part{Payload: d.Payload, Summary: d.Summary})
+	var e *bot.PostError
+	if errors.As(err, &e) && e.Fate == bot.FateRetry && e.After > 0 {
+		m.w.metrics.Limited(d.To.Platform)
+	}
+	return failedPost(err)
 }
 
 // notices ties telling people about proposals to the platforms on which they are.

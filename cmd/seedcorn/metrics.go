@@ -61,7 +61,7 @@ func (w *world) state(ctx context.Context, now, lastRound time.Time) (web.State,
 		return web.State{}, err
 	}
 	s := web.State{
-		Sources: map[string]int{"good": 0, "broken": 0, "quiet": 0, "paused": 0, "gone": 0, "new": 0}, Deliveries: map[web.PlatformState]int{}, Incidents: map[string]int{}, Jobs: map[web.KindState]int{},
+		Sources: map[string]int{"good": 0, "broken": 0, "quiet": 0, "paused": 0, "gone": 0, "new": 0}, Deliveries: map[web.PlatformState]int{}, Incidents: map[string]int{}, Amendments: map[string]int{}, Jobs: map[web.KindState]int{},
 		Items: v.Items, Works: v.Works, Subscriptions: v.Subscriptions, Bytes: v.Bytes, LastRound: lastRound,
 	}
 	for _, h := range health {
@@ -69,6 +69,13 @@ func (w *world) state(ctx context.Context, now, lastRound time.Time) (web.State,
 	}
 	for k, n := range v.Deliveries {
 		s.Deliveries[web.PlatformState{Platform: k.Platform, State: string(k.State)}] = n
+	}
+	amendments, err := w.db.Amendments(ctx)
+	if err != nil {
+		return web.State{}, err
+	}
+	for state, n := range amendments {
+		s.Amendments[string(state)] = n
 	}
 	counts, err := w.jobs().Counts(ctx)
 	if err != nil {

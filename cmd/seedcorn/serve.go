@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -48,7 +49,7 @@ Without a chat configured each digest is written to the terminal.
 
 At ` + prefix + `LISTEN are the pages of the archive (for this machine only, unless
 ` + prefix + `WEB says otherwise), /healthz, which answers while the process runs, and
-/readyz, which answers while the database does, too.
+/readyz, which answers while the database takes what is written, too.
 
 Several processes may serve one database, with all roles or with some: each thing that
 is due is done by one of them, and what one that was killed had begun is done by the
@@ -177,7 +178,7 @@ func (a *app) serve(ctx context.Context, w *world, has roleSet) error {
 	if err != nil {
 		return err
 	}
-	mux := healthPage(w, engine.Rung)
+	mux := healthPage(w, engine.Rung, engine.Fault)
 	if has[roleBot] {
 		platforms.mount(mux, router)
 	}
@@ -225,7 +226,7 @@ func (a *app) engine(ctx context.Context, w *world, platforms places, has roleSe
 		Pull: func(ctx context.Context, sources []feeds.Source) (jobs.Round, error) {
 			return w.pullAll(ctx, sources, func(string) {})
 		},
-		Gated: slow, Errands: w.errands(a, platforms),
+		Gated: slow, Errands: w.errands(a, platforms), Hint: w.unwritable,
 		Editions: w.editions(a, platforms), Deliveries: w.deliveries(a, platforms),
 		Idle: func(ctx context.Context) {
 			w.note(ctx, "resting", w.db.Rest(ctx))
@@ -248,6 +249,20 @@ func (a *app) engine(ctx context.Context, w *world, platforms places, has roleSe
 	}
 	w.db.Outgoing(e.Outgoing)
 	return e, nil
+}
+
+// unwritable says what to do about a database that takes no writes; "" if an error says
+// something else.
+func (w *world) unwritable(err error) string {
+	switch {
+	case errors.Is(err, store.ErrReadOnly) && w.db.Engine() == "postgres":
+		return "the server takes no writes: it is a standby, or it was told so; name all servers and target_session_attrs=read-write in " + prefix + "DATABASE_URL. It goes on by itself"
+	case errors.Is(err, store.ErrReadOnly):
+		return storeHint(err) + ". It goes on by itself once it may"
+	case errors.Is(err, store.ErrFull):
+		return "make room on the disk of the database. It goes on by itself; nothing was stored by halves"
+	}
+	return ""
 }
 
 // errands are what is due besides messages and needs a platform.
@@ -571,7 +586,7 @@ func orWord(s, otherwise string) string {
 }
 
 // healthPage answers probes and people.
-func healthPage(w *world, rung func() time.Time) *http.ServeMux {
+func healthPage(w *world, rung func() time.Time, fault func() *jobs.Fault) *http.ServeMux {
 	mux := http.NewServeMux()
 	answer := func(rw http.ResponseWriter, status int, body map[string]any) {
 		rw.Header().Set("Content-Type", "application/json")
@@ -586,8 +601,12 @@ func healthPage(w *world, rung func() time.Time) *http.ServeMux {
 		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 		defer cancel()
 		if err := w.db.Ping(ctx); err != nil {
-			w.log.Error("not ready", "error", err)
+			w.log.Debug("not ready", "error", err) // who beats says so once
 			answer(rw, http.StatusServiceUnavailable, map[string]any{"status": "the database does not answer"})
+			return
+		}
+		if f := fault(); f != nil {
+			answer(rw, http.StatusServiceUnavailable, map[string]any{"status": "the database cannot be written to", "since": f.Since.UTC(), "hint": f.Hint})
 			return
 		}
 		answer(rw, http.StatusOK, map[string]any{"status": "ok", "last_round": rung()})
@@ -626,7 +645,11 @@ func (a *app) healthCommand() *cobra.Command {
 			}
 			defer resp.Body.Close()
 			if resp.StatusCode != http.StatusOK {
-				return fmt.Errorf("not ready: HTTP %d", resp.StatusCode)
+				var said struct{ Status, Hint string }
+				if json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(&said) != nil || said.Status == "" {
+					return fmt.Errorf("not ready: HTTP %d", resp.StatusCode)
+				}
+				return hinted(fmt.Errorf("not ready: %s", said.Status), said.Hint)
 			}
 			_, err = fmt.Fprintln(a.out, "ready")
 			return err

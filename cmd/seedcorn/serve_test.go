@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,7 @@ import (
 	"seedcorn/cmd/seedcorn/internal/hostile"
 	"seedcorn/digest"
 	"seedcorn/digest/jobs"
+	"seedcorn/digest/store"
 )
 
 // A locked buffer, for a process whose output is read while it runs.
@@ -142,7 +144,8 @@ func TestHealthPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := healthPage(w, time.Now)
+	var fault atomic.Pointer[jobs.Fault]
+	mux := healthPage(w, time.Now, fault.Load)
 	get := func(path string) (int, map[string]any) {
 		rec := httptest.NewRecorder()
 		mux.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
@@ -154,6 +157,14 @@ func TestHealthPages(t *testing.T) {
 		if code, body := get(path); code != 200 || body["status"] != "ok" {
 			t.Errorf("%s: %d %v", path, code, body)
 		}
+	}
+	fault.Store(&jobs.Fault{Since: time.Unix(1, 0), Err: store.ErrFull, Hint: w.unwritable(store.ErrFull)})
+	if code, body := get("/readyz"); code != 503 || body["since"] != "1970-01-01T00:00:01Z" || !strings.HasPrefix(fmt.Sprint(body["hint"]), "make room") {
+		t.Errorf("/readyz with a full disk: %d %v", code, body)
+	}
+	fault.Store(nil)
+	if code, _ := get("/readyz"); code != 200 {
+		t.Errorf("/readyz afterwards: %d", code)
 	}
 	if err := w.close(); err != nil {
 		t.Fatal(err)

@@ -28,8 +28,17 @@ type Errata interface {
 	SettleAmendment(ctx context.Context, a digest.Amendment, o digest.AmendmentOutcome) error
 }
 
+// Turns is what keeping edits apart needs of storage: who edits takes a slot that nobody
+// else has, as who posts does, and what a platform refuses for a time is held for all.
+type Turns interface {
+	Reserve(ctx context.Context, lane digest.Lane, pace digest.Pace, n int) (digest.Slots, error)
+	Hold(ctx context.Context, to digest.Destination, scope digest.Scope, during time.Duration) error
+}
+
 // A Mender changes messages where they stand.
 type Mender interface {
+	// Pace is how fast the platform lets us edit, as far as it says so.
+	Pace() digest.Pace
 	// Edit replaces the message of a sent delivery by d's payload. The error is a
 	// *[PostError]: Pending and Unsure may be tried again, Dead never.
 	Edit(ctx context.Context, d digest.Delivery) error
@@ -51,6 +60,7 @@ type Mender interface {
 // platform has no edits, is given up, and the subscription goes on.
 type Amendments struct {
 	Errata Errata
+	Turns  Turns
 	// Render makes the messages of a digest, as a destination's platform wants them. For
 	// the digest's id stands [digest.ThisDigest].
 	Render func(to digest.Destination, d digest.Digest) ([]digest.Part, error)
@@ -60,9 +70,6 @@ type Amendments struct {
 	Lanes   int               // digests at a time; 0 means 4
 	Now     func() time.Time
 	Note    func(a digest.Amendment, o digest.AmendmentOutcome) // may be nil
-
-	mu   sync.Mutex
-	held map[string]time.Time // lanes that a platform asked to leave alone, and until when
 }
 
 const (
@@ -70,6 +77,9 @@ const (
 	maxTries = 24
 	// sendingWait is for a part that is just being sent.
 	sendingWait = time.Minute
+	// turnWait is the longest that an attempt waits for its turn; beyond, others may have
+	// its place meanwhile.
+	turnWait = 30 * time.Second
 )
 
 // Run edits everything that is due and returns how many digests were amended. The
@@ -148,10 +158,7 @@ func (p *Amendments) attempt(ctx context.Context, a digest.Amendment) (o digest.
 	if len(stand) == 0 {
 		return digest.AmendmentOutcome{State: digest.AmendmentDone, Words: "nothing was posted"}, nil
 	}
-	lane := stand[0].To.Platform + "/" + stand[0].To.Workspace
-	if until := p.until(lane); until.After(p.Now()) {
-		return digest.AmendmentOutcome{State: digest.AmendmentWaiting, NotBefore: until, Words: "the platform asked to go slower"}, nil
-	}
+	defer func() { o.Platform = stand[0].To.Platform }()
 	parts, err := p.fit(stand[0].To, d, len(stand))
 	parts = digest.Named(parts, a.Digest)
 	if err != nil || len(parts) == 0 {
@@ -196,6 +203,12 @@ func (p *Amendments) attempt(ctx context.Context, a digest.Amendment) (o digest.
 			refused, words = refused+1, "where the message stands is not known"
 			continue
 		}
+		switch wait, err := p.turn(ctx, was.To, m.Pace()); {
+		case err != nil:
+			return o, err
+		case wait > 0:
+			return digest.AmendmentOutcome{State: digest.AmendmentWaiting, NotBefore: p.Now().Add(wait), Words: "others are edited first, as fast as the platform lets us"}, nil
+		}
 		if most, per := m.EditCap(); most > 0 {
 			at, err := p.Errata.BeginEdit(ctx, was.ID, p.Now(), most, per)
 			if err != nil {
@@ -215,7 +228,9 @@ func (p *Amendments) attempt(ctx context.Context, a digest.Amendment) (o digest.
 				e = &PostError{State: digest.Unsure, Say: err.Error()}
 			}
 			if e.State != digest.Dead {
-				p.hold(lane, e.After)
+				if err := p.hold(ctx, was.To, e); err != nil {
+					return o, err
+				}
 				o := p.again(a, e.After, e.Say)
 				o.Doubt = e.State == digest.Unsure
 				return o, nil
@@ -282,24 +297,45 @@ func (p *Amendments) again(a digest.Amendment, after time.Duration, words string
 	return digest.AmendmentOutcome{State: digest.AmendmentWaiting, NotBefore: p.Now().Add(wait), Words: words, Failed: true}
 }
 
-// hold keeps a lane from being asked for a while, when one edit was too many: a
-// correction may touch a thousand channels of it.
-func (p *Amendments) hold(lane string, after time.Duration) {
-	if after <= 0 {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.held == nil {
-		p.held = map[string]time.Time{}
-	}
-	p.held[lane] = p.Now().Add(after)
+// edits is the destination whose lane has the pace of edits to a destination's workspace:
+// platforms count them apart from posts, but for what they count of everybody together.
+// No workspace has such a name.
+func edits(to digest.Destination) digest.Destination {
+	to.Workspace += " edits"
+	return to
 }
 
-func (p *Amendments) until(lane string) time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.held[lane]
+// turn waits until an edit may be made, or says how long that is if it is too long to wait.
+func (p *Amendments) turn(ctx context.Context, to digest.Destination, pace digest.Pace) (wait time.Duration, err error) {
+	until := time.Now().Add(turnWait)
+	for {
+		s, err := p.Turns.Reserve(ctx, edits(to).Lane(), pace, 1)
+		if err != nil {
+			return 0, fmt.Errorf("waiting for a turn: %w", err)
+		}
+		if s.N == 0 && s.At.After(until) {
+			return time.Until(s.At), nil
+		}
+		if err := sleep(ctx, s.At); err != nil || s.N > 0 {
+			return 0, err
+		}
+	}
+}
+
+// hold keeps everybody from editing, as far and for as long as the platform has asked: a
+// correction may touch a thousand channels of it.
+func (p *Amendments) hold(ctx context.Context, to digest.Destination, e *PostError) error {
+	if e.After <= 0 {
+		return nil
+	}
+	scope := digest.ScopeWorkspace
+	if e.Scope == digest.ScopePlatform {
+		scope = e.Scope
+	}
+	if err := p.Turns.Hold(context.WithoutCancel(ctx), edits(to), scope, e.After); err != nil {
+		return fmt.Errorf("holding edits: %w", err)
+	}
+	return nil
 }
 
 // A Queue is what telling people about proposals needs of storage.

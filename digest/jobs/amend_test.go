@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"seedcorn/digest"
+	"seedcorn/digest/store"
 )
 
 // A paper is a digest with its messages and what a channel shows of them, in memory,
@@ -29,6 +30,8 @@ type paper struct {
 	most    int           // edits in an hour; 0: as many as one likes
 	begun   map[digest.DeliveryID][]time.Time
 	now     time.Time
+	held    map[digest.Lane]time.Time
+	slots   int // that were reserved
 }
 
 // newPaper is a digest of so many stories, one to a message, all of them sent.
@@ -133,12 +136,32 @@ func (p *paper) BeginEdit(_ context.Context, id digest.DeliveryID, now time.Time
 	return free, nil
 }
 
+func (p *paper) Pace() digest.Pace {
+	return digest.Pace{Workspace: digest.Rate{Every: time.Millisecond}}
+}
+
+func (p *paper) Reserve(_ context.Context, l digest.Lane, pace digest.Pace, n int) (digest.Slots, error) {
+	if pace != p.Pace() || n != 1 || l.Workspace != " edits" {
+		return digest.Slots{}, fmt.Errorf("%d slots in %v at %v", n, l, pace)
+	}
+	if wait := p.held[l].Sub(p.now); wait > 0 {
+		return digest.Slots{At: time.Now().Add(wait)}, nil
+	}
+	p.slots++
+	return digest.Slots{N: 1}, nil
+}
+
+func (p *paper) Hold(_ context.Context, to digest.Destination, _ digest.Scope, during time.Duration) error {
+	p.held = map[digest.Lane]time.Time{to.Lane(): p.now.Add(during)}
+	return nil
+}
+
 func (p *paper) amendments() *Amendments {
 	if p.now.IsZero() {
 		p.now = noon
 	}
 	return &Amendments{
-		Errata: p, Render: p.render, Menders: map[string]Mender{"test": p}, Now: func() time.Time { return p.now },
+		Errata: p, Turns: p, Render: p.render, Menders: map[string]Mender{"test": p}, Now: func() time.Time { return p.now },
 		Filler: func(digest.Destination) (digest.Part, error) {
 			return digest.Part{Payload: []byte("nothing more")}, nil
 		},
@@ -385,21 +408,59 @@ func TestAmendHoldsALane(t *testing.T) {
 	p := newPaper(1)
 	p.erratum(0, "a")
 	p.refuse[0] = &PostError{State: digest.Pending, After: 10 * time.Minute, Say: "slower"}
-	now := noon
+	p.now = noon
 	a := p.amendments()
-	a.Lanes, a.Now = 1, func() time.Time { return now }
+	a.Lanes, a.Now = 1, func() time.Time { return p.now }
 	if o := p.run(t, a); !o.Failed || p.edits != 1 {
 		t.Fatalf("%+v after %d edits", o, p.edits)
 	}
 	p.claims = []digest.Amendment{{Digest: "d", Attempt: 2}}
-	if o := p.run(t, a); o.Failed || o.State != digest.AmendmentWaiting || o.NotBefore.Sub(noon) != 10*time.Minute || p.edits != 1 {
+	if o := p.run(t, a); o.Failed || o.State != digest.AmendmentWaiting || (o.NotBefore.Sub(noon)-10*time.Minute).Abs() > time.Minute || p.edits != 1 {
 		t.Errorf("%+v after %d edits", o, p.edits)
 	}
-	now, p.refuse = now.Add(10*time.Minute), nil
+	p.now, p.refuse = p.now.Add(10*time.Minute), nil
 	p.claims = []digest.Amendment{{Digest: "d", Attempt: 3}}
-	if o := p.run(t, a); o.State != digest.AmendmentDone || p.edits != 2 {
-		t.Errorf("%+v after %d edits", o, p.edits)
+	if o := p.run(t, a); o.State != digest.AmendmentDone || p.edits != 2 || p.slots != 2 || o.Platform != "test" {
+		t.Errorf("%+v after %d edits in %d slots", o, p.edits, p.slots)
 	}
+}
+
+// Two processes edit in one workspace: their edits are as far apart as the platform wants
+// them, on the clock of the database, posts are not held up, and a hold holds for both.
+func TestEditsShareAPace(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, open func(testing.TB) *store.DB) {
+		const every = 50 * time.Millisecond
+		pace := digest.Pace{Workspace: digest.Rate{Every: every}}
+		to := digest.Destination{Platform: "test", Workspace: "w", Channel: "c"}
+		var wg sync.WaitGroup
+		began := time.Now()
+		for range 2 {
+			p := &Amendments{Turns: open(t), Now: time.Now}
+			for range 4 {
+				wg.Go(func() {
+					if wait, err := p.turn(t.Context(), to, pace); wait != 0 || err != nil {
+						t.Error(wait, err)
+					}
+				})
+			}
+		}
+		wg.Wait()
+		if took := time.Since(began); took < 7*every {
+			t.Errorf("eight edits within %v, which lets one through in %v", took, every)
+		}
+		db := open(t)
+		if s, err := db.Reserve(t.Context(), to.Lane(), pace, 1); s.N != 1 || err != nil {
+			t.Errorf("a post waits for edits: %+v, %v", s, err)
+		}
+		p := &Amendments{Turns: db, Now: time.Now}
+		if err := p.hold(t.Context(), to, &PostError{State: digest.Pending, After: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		if wait, err := (&Amendments{Turns: open(t), Now: time.Now}).turn(t.Context(), to, pace); wait < 30*time.Minute || err != nil {
+			t.Errorf("another process waits %v (%v)", wait, err)
+		}
+	})
 }
 
 type queue [][]digest.Notice

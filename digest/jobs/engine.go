@@ -156,6 +156,9 @@ type Engine struct {
 	}
 	Errands []Errand // of who delivers
 	Chores  []Chore
+	// Hint says what to do about an error that means that storage takes no writes, as when
+	// it is full; "" for any other. May be nil.
+	Hint func(error) string
 	// Idle is called when this process has come to the end of its work for now. May be nil.
 	Idle func(ctx context.Context)
 
@@ -172,6 +175,7 @@ type Engine struct {
 	Ring string
 	Poll time.Duration
 
+	fault      atomic.Pointer[Fault]
 	client     *river.Client[*sql.Tx]
 	stopping   atomic.Bool
 	quit       chan struct{} // closed with it
@@ -360,7 +364,7 @@ func (e *Engine) Prepare() error {
 		CompletedJobRetentionPeriod: time.Hour, CancelledJobRetentionPeriod: 24 * time.Hour, DiscardedJobRetentionPeriod: 7 * 24 * time.Hour,
 		ReindexerSchedule: neverAgain{},                               // our table of jobs is small and short-lived
 		Test:              river.TestConfig{Time: engineClock(e.now)}, // its only way to be told the time
-		Logger:            slog.New(hushed{e.Log.Handler()}), ErrorHandler: teller{e.Log},
+		Logger:            slog.New(hushed{Handler: e.Log.Handler(), faulty: e.faulty}), ErrorHandler: teller{e},
 	}
 	if len(mine) == 0 {
 		config.Queues = nil
@@ -444,7 +448,7 @@ func (e *Engine) has(r Role) bool { return slices.Contains(e.Roles, r) }
 func (e *Engine) ring(ctx context.Context) {
 	e.rung.Store(e.Now().Unix())
 	note := func(what string, err error) {
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil && !e.failing(err) {
 			e.Log.Error(what, "error", err)
 		}
 	}
@@ -635,13 +639,74 @@ func (e *Engine) beats(ctx context.Context) {
 	for {
 		select {
 		case <-t.C:
-			if err := e.beat(ctx); err != nil && ctx.Err() == nil {
-				e.Log.Warn("this process could not note that it runs", "error", err)
+			err := e.beat(ctx)
+			if err == nil && e.faulty() {
+				err = e.room(ctx)
+			}
+			if ctx.Err() == nil {
+				e.judge(err)
 			}
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// A Fault is why storage cannot be written to: then nothing is done, since nothing could
+// be written down.
+type Fault struct {
+	Since time.Time
+	Err   error
+	Hint  string // what to do about it
+}
+
+// Fault returns what is wrong with storage; nil if nothing is known to be. It costs
+// nothing: who beats finds out.
+func (e *Engine) Fault() *Fault { return e.fault.Load() }
+
+func (e *Engine) faulty() bool { return e.fault.Load() != nil }
+
+// judge notes whether storage can be written to, and says so when that changes. While it
+// cannot, whatever else fails over it is a detail.
+func (e *Engine) judge(err error) {
+	was := e.fault.Load()
+	switch {
+	case err == nil && was != nil && e.fault.CompareAndSwap(was, nil):
+		e.Log.Info("the database can be written to again", "since", was.Since)
+	case err != nil && was == nil:
+		f := &Fault{Since: e.Now(), Err: err}
+		if e.Hint != nil {
+			f.Hint = e.Hint(err)
+		}
+		if f.Hint == "" {
+			f.Hint = "is the database there? it is tried again by itself"
+		}
+		if e.fault.CompareAndSwap(nil, f) {
+			e.Log.Error("the database cannot be written to", "error", err, "hint", f.Hint)
+		}
+	}
+}
+
+// failing reports whether an error is a detail of a fault that is said already, and says
+// it if it is new.
+func (e *Engine) failing(err error) bool {
+	if e.Hint != nil && e.Hint(err) != "" {
+		e.judge(err)
+	}
+	if !e.faulty() {
+		return false
+	}
+	e.Log.Debug("it fails since the database cannot be written to", "error", err)
+	return true
+}
+
+// room tries whether storage takes more than it has: a beat only changes what is there.
+func (e *Engine) room(ctx context.Context) error {
+	const name = "room"
+	if err := e.Agenda.SetMeta(ctx, name, strings.Repeat("x", 64<<10)); err != nil {
+		return err
+	}
+	return e.Agenda.SetMeta(ctx, name, "")
 }
 
 // beat notes that this process lives, and returns the jobs of those that do not to
@@ -739,36 +804,68 @@ type neverAgain struct{}
 func (neverAgain) Next(t time.Time) time.Time { return t.AddDate(100, 0, 0) }
 
 // hushed is a log without what the engine has to say about itself: its news are our
-// details.
-type hushed struct{ slog.Handler }
+// details, and so are its complaints while it is known that the database is at fault.
+// What it says beside its words is said in our names or, where we have none, in the words.
+type hushed struct {
+	slog.Handler
+	faulty func() bool
+	with   []slog.Attr
+}
+
+// named are our names of what the engine says.
+var named = map[string]string{"error": "error", "err": "error", "job_id": "job", "job_kind": "kind", "kind": "kind", "attempt": "attempt"}
+
+func (h hushed) level(l slog.Level) slog.Level {
+	if l == slog.LevelInfo || h.faulty() {
+		return slog.LevelDebug
+	}
+	return l
+}
 
 func (h hushed) Enabled(ctx context.Context, l slog.Level) bool {
-	if l == slog.LevelInfo {
-		l = slog.LevelDebug
-	}
-	return h.Handler.Enabled(ctx, l)
+	return h.Handler.Enabled(ctx, h.level(l))
 }
 
 func (h hushed) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level == slog.LevelInfo {
-		r.Level = slog.LevelDebug
+	out := slog.NewRecord(r.Time, h.level(r.Level), r.Message, r.PC)
+	var rest []string
+	add := func(a slog.Attr) bool {
+		if name, ok := named[a.Key]; ok {
+			out.AddAttrs(slog.Attr{Key: name, Value: a.Value})
+		} else {
+			rest = append(rest, a.Key+" "+a.Value.String())
+		}
+		return true
 	}
-	return h.Handler.Handle(ctx, r)
+	for _, a := range h.with {
+		add(a)
+	}
+	r.Attrs(add)
+	if len(rest) > 0 {
+		out.Message += " (" + strings.Join(rest, ", ") + ")"
+	}
+	return h.Handler.Handle(ctx, out)
 }
 
-func (h hushed) WithAttrs(a []slog.Attr) slog.Handler { return hushed{h.Handler.WithAttrs(a)} }
-func (h hushed) WithGroup(n string) slog.Handler      { return hushed{h.Handler.WithGroup(n)} }
+func (h hushed) WithAttrs(a []slog.Attr) slog.Handler {
+	h.with = append(slices.Clone(h.with), a...)
+	return h
+}
+
+func (h hushed) WithGroup(string) slog.Handler { return h }
 
 // teller tells of jobs that fail.
-type teller struct{ log *slog.Logger }
+type teller struct{ e *Engine }
 
 func (t teller) HandleError(_ context.Context, j *rivertype.JobRow, err error) *river.ErrorHandlerResult {
-	t.tell(j, "error", err)
+	if !t.e.failing(err) {
+		t.tell(j, "error", err)
+	}
 	return nil
 }
 
 func (t teller) HandlePanic(_ context.Context, j *rivertype.JobRow, v any, trace string) *river.ErrorHandlerResult {
-	t.tell(j, "panic", v, "trace", trace)
+	t.tell(j, "panic", v, "stack", trace)
 	return nil
 }
 
@@ -777,5 +874,5 @@ func (t teller) tell(j *rivertype.JobRow, more ...any) {
 	if j.Attempt >= j.MaxAttempts {
 		what = "job failed and is set aside; seedcorn jobs shows it"
 	}
-	t.log.Error(what, append([]any{"job", j.ID, "kind", j.Kind, "attempt", j.Attempt}, more...)...)
+	t.e.Log.Error(what, append([]any{"job", j.ID, "kind", j.Kind, "attempt", j.Attempt}, more...)...)
 }

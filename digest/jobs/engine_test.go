@@ -619,6 +619,122 @@ func TestJobThatKills(t *testing.T) {
 	})
 }
 
+// A storage that takes no writes for a while.
+type unwilling struct {
+	Agenda
+	beats, writes atomic.Bool // that fail
+	room          atomic.Int32
+}
+
+var errNoRoom = errors.New("no room")
+
+func (u *unwilling) Beat(ctx context.Context, p digest.Process) ([]digest.Process, time.Time, error) {
+	if u.beats.Load() {
+		return nil, time.Time{}, errNoRoom
+	}
+	return u.Agenda.Beat(ctx, p)
+}
+
+func (u *unwilling) SetMeta(ctx context.Context, name, value string) error {
+	u.room.Add(1)
+	if u.writes.Load() {
+		return errNoRoom
+	}
+	return u.Agenda.SetMeta(ctx, name, value)
+}
+
+// Lanes stands for whatever the bell does that writes.
+func (u *unwilling) Lanes(ctx context.Context, now time.Time) ([]digest.Lane, error) {
+	if u.writes.Load() {
+		return nil, fmt.Errorf("finding lanes: %w", errNoRoom)
+	}
+	return u.Agenda.Lanes(ctx, now)
+}
+
+// A database that takes no writes is said to be so once, with what to do, and once more
+// when it does again. One that is only full takes beats, and is found out by what fails;
+// it is not believed to be well before it has taken something.
+func TestStorageTakesNoWrites(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"beats fail", "only what is new fails"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			onEach(t, func(t *testing.T, open func(testing.TB) *store.DB) {
+				db := open(t)
+				u := &unwilling{Agenda: db}
+				var log lines
+				e := newEngine(t, db, hand{}, RoleDeliver)
+				e.Agenda, e.Log = u, slog.New(slog.NewTextHandler(&log, nil))
+				e.Hint = func(err error) string { return map[bool]string{true: "make room"}[errors.Is(err, errNoRoom)] }
+				run(t, e)
+				until(t, "it runs", func() bool { return e.Rung().Unix() > 0 })
+				if e.Fault() != nil {
+					t.Fatalf("at first: %+v", e.Fault())
+				}
+				u.writes.Store(true)
+				u.beats.Store(how == "beats fail")
+				until(t, "it is found out", func() bool { return e.Fault() != nil })
+				if f := e.Fault(); f != nil && (f.Hint != "make room" || !errors.Is(f.Err, errNoRoom) || f.Since.IsZero()) {
+					t.Errorf("%+v", f)
+				}
+				for range 3 {
+					if how == "beats fail" {
+						break
+					}
+					was := u.room.Load()
+					until(t, "it is tried again", func() bool { return u.room.Load() > was })
+				}
+				e.judge(errNoRoom)
+				if e.Fault() == nil {
+					t.Error("it is believed to be well")
+				}
+				if n := log.count("cannot be written to"); n != 1 || log.count("make room") != 1 {
+					t.Errorf("it is said %d times:\n%s", n, log.String())
+				}
+				u.beats.Store(false)
+				u.writes.Store(false)
+				until(t, "it is well again", func() bool { return e.Fault() == nil })
+				until(t, "it is said", func() bool { return log.count("can be written to again") == 1 })
+			})
+		})
+	}
+}
+
+// lines are those of a log.
+type lines struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *lines) count(s string) int { return strings.Count(l.String(), s) }
+
+// What the engine says about itself has our names or none.
+func TestHushed(t *testing.T) {
+	var log lines
+	faulty := false
+	h := slog.New(hushed{Handler: slog.NewTextHandler(&log, nil), faulty: func() bool { return faulty }}).With("client_id", "c")
+	h.Warn("soft stop timed out", "soft_stop_timeout", time.Second, "job_id", 7, "err", errNoRoom)
+	h.Info("started")
+	faulty = true
+	h.Error("cannot fetch")
+	want := `level=WARN msg="soft stop timed out (client_id c, soft_stop_timeout 1s)" job=7 error="no room"` + "\n"
+	if _, got, _ := strings.Cut(log.String(), " "); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A job that hangs in a process that lives is given to another after an hour by the
 // clock that all share; a lane's job may last for as long as it likes.
 func TestJobThatHangs(t *testing.T) {

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,27 @@ func (h *harness) serve(t *testing.T, slot int) *process {
 		<-p.done
 	})
 	return p
+}
+
+// all is a slot's log.
+func (h *harness) all(t *testing.T, slot int) string {
+	t.Helper()
+	b, err := os.ReadFile(h.log(slot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// health is what the program says about how it is in a slot.
+func (h *harness) health(t *testing.T, slot int) string {
+	t.Helper()
+	found := regexp.MustCompile(`"at":"(http://[^"]+)/"`).FindStringSubmatch(h.all(t, slot))
+	if found == nil {
+		t.Fatal("it does not say where it serves")
+	}
+	out, _ := h.command(t.Context(), "", "health", "--url", found[1]+"/readyz").CombinedOutput() // its status is in what it says
+	return string(out)
 }
 
 // until waits until something is so, in another process.
@@ -210,13 +232,23 @@ func TestReadOnlyDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	writes("on")
-	until(t, "a complaint in the log", time.Minute, func() bool { return strings.Contains(h.tail(0), "read-only") })
+	const complaint = `"msg":"the database cannot be written to"`
+	until(t, "a complaint in the log", time.Minute, func() bool { return strings.Contains(h.all(t, 0), complaint) })
+	if said := h.health(t, 0); !strings.Contains(said, "not ready: the database cannot be written to\nhint: the server takes no writes") {
+		t.Errorf("seedcorn health says %q", said)
+	}
 	before := h.slack.Ledger.Len()
-	time.Sleep(3 * time.Second) // in which nothing may happen
+	time.Sleep(5 * time.Second) // in which nothing may happen
+	_, after, _ := strings.Cut(h.all(t, 0), complaint)
+	// One or two may have been under way when it was found out.
+	if n := strings.Count(after, "read-only") - strings.Count(after, `"level":"DEBUG"`); n > 3 {
+		t.Errorf("%d more complaints follow the first within seconds:\n%s", n, after)
+	}
 	if n := h.slack.Ledger.Len(); n != before {
 		t.Errorf("%d messages were posted that could not be written down", n-before)
 	}
 	writes("off")
 	until(t, "digests when it can be written to again", 90*time.Second, func() bool { return h.slack.Ledger.Len() > before })
+	until(t, "it is ready again", time.Minute, func() bool { return h.health(t, 0) == "ready\n" })
 	h.well(t)
 }
