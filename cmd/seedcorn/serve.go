@@ -299,7 +299,7 @@ func (w *world) note(ctx context.Context, what string, err error) {
 // editions ties composing to the store and the platforms.
 func (w *world) editions(a *app, platforms places) *jobs.Editions {
 	return &jobs.Editions{
-		Ledger: countedLedger{w.crashing.ledger(w.db), w},
+		Ledger: countedLedger{w.crashing.ledger(w.db), w}, Passes: store.Failed,
 		// A channel that votes has a ranking of its own.
 		Apart: func(ctx context.Context, sub digest.Subscription) (string, error) {
 			votes, err := w.db.Votes(ctx, sub.Destination)

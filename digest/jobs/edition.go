@@ -46,6 +46,9 @@ type Editions struct {
 	// Of sub it may use the platform, and whether it is one person's. For the digest's
 	// id, which each subscription's has its own, stands [digest.ThisDigest].
 	Render func(sub digest.Subscription, d digest.Digest) ([]digest.Part, error)
+	// Passes reports whether an error is of storage, which will be well again: then a
+	// digest stays due, and nothing is noted about it. May be nil.
+	Passes func(error) bool
 }
 
 // blindRetry is how long to wait when no source could be read.
@@ -166,6 +169,9 @@ func (e *Editions) one(ctx context.Context, o owed, said *shared, now time.Time)
 			return false, ctx.Err() // not the digest's fault
 		}
 		said.made, said.parts, said.faults = true, map[idiom][]digest.Part{}, map[idiom]error{}
+	}
+	if said.err != nil && e.Passes != nil && e.Passes(said.err) {
+		return false, said.err
 	}
 	if said.err != nil {
 		return false, e.later(ctx, o.sub, now, "could not be composed: "+said.err.Error(), said.err)

@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	driver "modernc.org/sqlite"
@@ -17,6 +20,7 @@ var (
 	ErrBusy     = errors.New("the database is locked by another process")
 	ErrReadOnly = errors.New("the database is read-only")
 	ErrFull     = errors.New("no space is left for the database")
+	ErrAway     = errors.New("the database does not answer")
 	ErrDamaged  = errors.New("the file is not a database, or is damaged")
 )
 
@@ -45,6 +49,8 @@ func explain(err error) error {
 	if errors.As(err, &p) {
 		// https://www.postgresql.org/docs/current/errcodes-appendix.html
 		switch p.Code {
+		case "57P01", "57P02", "57P03", "08000", "08003", "08006":
+			return fmt.Errorf("%w: %w", ErrAway, err)
 		case "25006":
 			return fmt.Errorf("%w: %w", ErrReadOnly, err)
 		case "53100":
@@ -52,6 +58,24 @@ func explain(err error) error {
 		case "55P03", "40P01":
 			return fmt.Errorf("%w: %w", ErrBusy, err)
 		}
+		return err
+	}
+	// A connection that ended, or that could not be made.
+	var c *pgconn.ConnectError
+	var n net.Error
+	if errors.As(err, &c) || errors.As(err, &n) || errors.Is(err, sqldriver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	return err
+}
+
+// Failed reports whether an error is one of the database itself, which will do when it is
+// well again, and not of what it was asked.
+func Failed(err error) bool {
+	for _, kind := range []error{ErrAway, ErrBusy, ErrReadOnly, ErrFull} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
 }

@@ -31,7 +31,7 @@
 // two of it.
 //
 // Errors say what was being done and why it failed. [ErrNotFound], [ErrNewer],
-// [ErrBusy], [ErrReadOnly], [ErrFull] and [ErrDamaged] are in the chain where they
+// [ErrBusy], [ErrAway], [ErrReadOnly], [ErrFull] and [ErrDamaged] are in the chain where they
 // apply.
 package store
 
