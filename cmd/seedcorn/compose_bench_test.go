@@ -15,6 +15,7 @@ import (
 	"seedcorn/bot"
 	"seedcorn/digest"
 	"seedcorn/digest/store/plenty"
+	"seedcorn/feeds"
 )
 
 var (
@@ -56,9 +57,12 @@ func composeRush(b *testing.B, engine string) {
 		b.Fatal(err)
 	}
 	now := a.now()
-	// Nothing is to be looked at, or the first digest would wait for it.
-	err = w.db.Looked(ctx, []digest.Visit{{Source: "feed:https://mistral.example/1", At: now, Unchanged: true}})
-	if err != nil {
+	// A source that has answered: without one, nothing new is no digest.
+	src := feeds.Source{ID: "feed:https://mistral.example/1", Kind: feeds.KindFeed, URL: "https://mistral.example/1"}
+	if err := w.db.PutSources(ctx, []feeds.Source{src}); err != nil {
+		b.Fatal(err)
+	}
+	if err := w.db.Looked(ctx, []digest.Visit{{Source: src.ID, At: now.Add(-time.Minute), Unchanged: true}}); err != nil {
 		b.Fatal(err)
 	}
 	ask, distinct := plenty.Questions(5), map[string]bool{}
@@ -108,6 +112,9 @@ func composeRush(b *testing.B, engine string) {
 		}
 		if n == *benchChannels {
 			break
+		}
+		if time.Since(began) > 20*time.Minute {
+			b.Fatalf("%d digests after 20 minutes", n)
 		}
 		time.Sleep(20 * time.Millisecond) // the jobs are another goroutine's, and tell nobody
 	}
