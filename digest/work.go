@@ -35,9 +35,9 @@ func Fold(entries []Entry, corrections []Correction, events []Event) Work {
 	best := slices.MinFunc(entries, func(a, b Entry) int { return naming(a.Item) - naming(b.Item) })
 	w := Work{
 		Kind:    best.Item.Kind,
-		Title:   best.Item.Title,
+		Title:   PlainTeX(best.Item.Title),
 		URL:     best.Item.URL,
-		Summary: best.Item.Summary,
+		Summary: PlainTeX(best.Item.Summary),
 		First:   oldest.Item.Date(),
 		Places:  make([]Place, 0, len(entries)),
 	}
@@ -51,7 +51,7 @@ func Fold(entries []Entry, corrections []Correction, events []Event) Work {
 				w.News = n
 			}
 			if w.Summary == "" {
-				w.Summary = it.Summary
+				w.Summary = PlainTeX(it.Summary)
 			}
 			if d := it.Date(); d.After(w.Last) {
 				w.Last = d
