@@ -671,6 +671,11 @@ func runSubscriptions(ctx context.Context, d Desk, inv Invocation) (Reply, error
 	if err != nil {
 		return Reply{}, err
 	}
+	if all { // what another person alone is told is nobody else's business
+		subs = slices.DeleteFunc(subs, func(s digest.Subscription) bool {
+			return s.Destination.Direct && s.Destination != inv.Place.Destination() && s.Destination != inv.Asker.Direct
+		})
+	}
 	doc := message.Document{Summary: Count(len(subs), "subscription"), Blocks: []message.Block{heading("Subscriptions", Count(len(subs), "subscription"))}}
 	own, err := ownSubscriptions(ctx, d, inv)
 	if err != nil {
@@ -683,16 +688,18 @@ func runSubscriptions(ctx context.Context, d Desk, inv Invocation) (Reply, error
 		}
 		doc.Blocks = append(doc.Blocks, message.Paragraph{Text: message.Plain("None yet.")}, offers)
 	}
-	doc.Blocks = append(doc.Blocks, subscriptionList(subs, d.Now(), all)...)
+	doc.Blocks = append(doc.Blocks, subscriptionList(inv, subs, d.Now(), all)...)
+	own = slices.DeleteFunc(own, func(s digest.Subscription) bool { return slices.Contains(subs, s) }) // with all, some platforms have told them
 	if len(own) > 0 {
 		doc.Blocks = append(doc.Blocks, message.Heading{Level: 2, Text: "Yours alone", Note: "told in direct messages"})
-		doc.Blocks = append(doc.Blocks, subscriptionList(own, d.Now(), false)...)
+		doc.Blocks = append(doc.Blocks, subscriptionList(inv, own, d.Now(), false)...)
 	}
 	return Reply{Document: doc}, nil
 }
 
-// subscriptionList words subscriptions with what can be done to each.
-func subscriptionList(subs []digest.Subscription, now time.Time, all bool) (out []message.Block) {
+// subscriptionList words subscriptions with what can be done to each. Those of another
+// channel are changed there.
+func subscriptionList(inv Invocation, subs []digest.Subscription, now time.Time, all bool) (out []message.Block) {
 	for _, s := range subs {
 		next := "next " + local(s.Next, s.Zone)
 		toggle := message.Action{Label: "Pause", Command: "pause " + string(s.ID) + " until:" + askUntil}
@@ -707,8 +714,10 @@ func subscriptionList(subs []digest.Subscription, now time.Time, all bool) (out 
 		if all {
 			value = append(value, message.Span{Text: " · in " + s.Destination.Channel})
 		}
-		out = append(out, message.Fields{Items: []message.Field{{Name: orEverything(s.Query), Value: value}}},
-			message.Actions{Items: []message.Action{{Label: "Change", Command: "edit " + string(s.ID)}, toggle, {Label: "End", Command: "unsubscribe " + string(s.ID), Danger: true}}})
+		out = append(out, message.Fields{Items: []message.Field{{Name: orEverything(s.Query), Value: value}}})
+		if here := s.Destination; here == inv.Place.Destination() || here == inv.Asker.Direct {
+			out = append(out, message.Actions{Items: []message.Action{{Label: "Change", Command: "edit " + string(s.ID)}, toggle, {Label: "End", Command: "unsubscribe " + string(s.ID), Danger: true}}})
+		}
 	}
 	return out
 }
