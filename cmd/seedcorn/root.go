@@ -121,6 +121,12 @@ func unknownIsUsage(c *cobra.Command) {
 		c.Args = cobra.ArbitraryArgs
 		c.RunE = func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
+				for _, sub := range c.Commands() { // "seedcorn topics" lists them, as "seedcorn sources" does
+					if name := sub.Name(); sub.RunE != nil && (name == "list" || name == "show") && c.Name() != "labs" && sub.Args != nil && sub.Args(sub, nil) == nil {
+						sub.SetContext(c.Context())
+						return sub.RunE(sub, nil)
+					}
+				}
 				return c.Help()
 			}
 			return noCommand(c, args[0])

@@ -372,7 +372,15 @@ func (a *app) licensesCommand() *cobra.Command {
 				name := strings.Join(args, " ")
 				l, ok := reg.License(name)
 				if !ok {
-					return hinted(fmt.Errorf("no license %q", name), "seedcorn licenses lists all of them; an unknown license is never taken for a known one")
+					hint := "seedcorn licenses lists all of them; an unknown license is never taken for a known one"
+					var names []string
+					for _, l := range reg.Licenses() {
+						names = append(append(names, l.ID, l.Name), l.Aliases...)
+					}
+					if near := bot.Nearest(name, names); near != "" {
+						hint = "did you mean " + near + "?"
+					}
+					return hinted(fmt.Errorf("no license %q", name), hint)
 				}
 				return a.show("text", a.out, bot.License(l))
 			}
