@@ -587,3 +587,22 @@ func TestCorrectionsOfSeveralWorkspaces(t *testing.T) {
 		}
 	}
 }
+
+// Who reads that two labs made a thing must read that one of them did not.
+func TestStorySaysThatLabsAreDisputed(t *testing.T) {
+	labs := []digest.StoryLab{{Name: "Mistral AI", Country: "FR", Disputed: true}, {Name: "OpenAI", Country: "US", Disputed: true}}
+	text := func() string {
+		var b strings.Builder
+		if err := message.Text(&b, message.Document{Blocks: []message.Block{bot.Story(digest.Story{Title: "Heron", Labs: labs})}}, message.TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if got := text(); !strings.Contains(got, "Mistral AI [FR], OpenAI [US], which is disputed") {
+		t.Errorf("the story says %q", got)
+	}
+	labs[0].Disputed, labs[1].Disputed = false, false
+	if got := text(); strings.Contains(got, "disputed") {
+		t.Errorf("nothing is disputed, and the story says %q", got)
+	}
+}
