@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -418,6 +419,40 @@ func TestGatewayInvalidSession(t *testing.T) {
 			running(t, f.adapter(t, Options{identifyEvery: 10 * time.Millisecond}), &desk{})
 			eventually(t, "an answer", func() bool { return f.count(http.MethodPost, "/709/") == 1 })
 		})
+	}
+}
+
+// With the day's sessions used up but for a few, none is begun: one too many, and the
+// token would be reset.
+func TestGatewayBudget(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	var asked atomic.Int32
+	connected := make(chan int32, 10)
+	srv := newGateway(t, f, 1, func(w *wire) {
+		connected <- asked.Load()
+		w.ready()
+		w.idle()
+	})
+	f.hook = func(w http.ResponseWriter, r *http.Request, _ func() []byte) bool {
+		if !strings.HasSuffix(r.URL.Path, "/gateway/bot") {
+			return false
+		}
+		left := sessionsKept
+		if asked.Add(1) > 2 {
+			left = sessionsKept + 1
+		}
+		_, _ = w.Write(mustJSON(map[string]any{"url": "ws" + strings.TrimPrefix(srv.URL, "http"), "shards": 1, "session_start_limit": map[string]any{"total": 1000, "remaining": left, "reset_after": 50, "max_concurrency": 1}}))
+		return true
+	}
+	running(t, f.adapter(t, Options{identifyEvery: 10 * time.Millisecond}), &desk{})
+	select {
+	case n := <-connected:
+		if n < 3 {
+			t.Errorf("connected after Discord was asked %d times", n)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("never connected")
 	}
 }
 
