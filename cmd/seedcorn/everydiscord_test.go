@@ -112,7 +112,7 @@ func TestEverySubcommandBothWaysOnDiscord(t *testing.T) {
 		}
 		return subscriptionIDs.ReplaceAllString(string(out), "")
 	}
-	overHTTP := func(q map[string]any) string {
+	answered := func(q map[string]any) []byte {
 		body, err := json.Marshal(interaction(q))
 		if err != nil {
 			t.Fatal(err)
@@ -126,8 +126,9 @@ func TestEverySubcommandBothWaysOnDiscord(t *testing.T) {
 		if rec.Code != 200 {
 			t.Fatalf("HTTP %d: %s", rec.Code, rec.Body)
 		}
-		return again(rec.Body.Bytes())
+		return rec.Body.Bytes()
 	}
+	overHTTP := func(q map[string]any) string { return again(answered(q)) }
 	overGateway := func(q map[string]any) string {
 		in := interaction(q)
 		within, done := context.WithTimeout(t.Context(), time.Minute)
@@ -205,6 +206,29 @@ func TestEverySubcommandBothWaysOnDiscord(t *testing.T) {
 		if err := json.Unmarshal([]byte(one), &first); err != nil || first.Type != 4 && first.Type != 9 || len(first.Data) < 20 {
 			t.Errorf("%s: answered with %.300s", x.name, one)
 		}
+	}
+	// What a button below an answer brings: a form, with what it is about filled in.
+	var subscribed, form struct {
+		Type int
+		Data struct {
+			CustomID   string `json:"custom_id"`
+			Components json.RawMessage
+		}
+	}
+	_, args, err := router.Parse(`subscribe country:FR when:daily`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(bot.Commands(), func(c bot.Command) bool { return c.Name == "subscribe" })
+	if err := json.Unmarshal(answered(map[string]any{"data": data(bot.Commands()[i], args)}), &subscribed); err != nil {
+		t.Fatal(err)
+	}
+	change := button(t, subscribed.Data.Components, "c:edit ")
+	if err := json.Unmarshal(answered(map[string]any{"type": 3, "data": map[string]any{"custom_id": change, "component_type": 2}}), &form); err != nil {
+		t.Fatal(err)
+	}
+	if form.Type != 9 || !strings.HasPrefix(form.Data.CustomID, "f:edit") || !strings.Contains(string(form.Data.Components), `"country:FR"`) {
+		t.Errorf("Change brings %+v", form)
 	}
 	if s := logs.String(); strings.Contains(s, "level=ERROR") || strings.Contains(s, "level=WARN") {
 		t.Errorf("the log complains:\n%s", s)
