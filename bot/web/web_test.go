@@ -487,6 +487,45 @@ func TestLimiterIsBounded(t *testing.T) {
 	}
 }
 
+// A scan of ten thousand paths is answered from nothing but the path, in few bytes, and
+// cut short for one client; another reads on.
+func TestScan(t *testing.T) {
+	d := full(20)
+	opt := open(d)
+	opt.PerSecond, opt.Burst = 10, 60
+	h := New(opt)
+	defer h.Close()
+	ask := func(peer, path string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(http.MethodGet, "http://research.example"+path, nil)
+		req.RemoteAddr = peer
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		return rec
+	}
+	got := map[int]int{}
+	for i := range 10_000 {
+		path := fmt.Sprintf("/%s/%d.php", []string{"wp-admin", "cgi-bin", ".git", "x"}[i%4], i)
+		rec := ask("192.0.2.1:5", path)
+		got[rec.Code]++
+		if rec.Code == http.StatusTooManyRequests && rec.Body.Len() > 200 || rec.Body.Len() > 4000 {
+			t.Fatalf("%s: status %d, %d bytes", path, rec.Code, rec.Body.Len())
+		}
+		// From as many addresses: each is told that there is nothing.
+		if rec := ask(fmt.Sprintf("10.0.%d.%d:5", i>>8, i&255), path); rec.Code != http.StatusNotFound {
+			t.Fatalf("%s: status %d", path, rec.Code)
+		}
+	}
+	if want := (map[int]int{404: 60, 429: 9940}); !maps.Equal(got, want) {
+		t.Errorf("one client: %v, want %v", got, want)
+	}
+	if d.searches+d.composed+d.counted > 0 {
+		t.Errorf("%d searches, %d composed, %d counted for paths that are not there", d.searches, d.composed, d.counted)
+	}
+	if rec := ask("192.0.2.9:5", "/rules"); rec.Code != http.StatusOK {
+		t.Errorf("another reader: status %d", rec.Code)
+	}
+}
+
 func TestETag(t *testing.T) {
 	h := New(open(full(60)))
 	for _, p := range slices.Concat(paths, filePaths) {
