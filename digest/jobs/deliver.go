@@ -168,7 +168,7 @@ const (
 	// under way is refused.
 	handsUnpaced = 8
 	// claimAhead is how long before its slot comes what is to go out in it is claimed.
-	claimAhead = 50 * time.Millisecond
+	claimAhead = 150 * time.Millisecond
 	// slotsMissed is how often a post takes another slot because it has missed its own.
 	slotsMissed = 2
 	// linger is the longest that a lane in which nothing happens is waited in.
@@ -430,7 +430,8 @@ func (p *Deliveries) one(ctx context.Context, lane digest.Lane, d digest.Deliver
 
 // leave waits until what has a slot may go. It returns 0 when it may, for how long its
 // lane is held if that is long, and less than 0 if it has missed its slot, unless it is
-// to go late. The error is ctx's.
+// to go late: a moment late it may be, but not so late that others, who know nothing of
+// it, have its place in what the platform counts. The error is ctx's.
 func (p *Deliveries) leave(ctx context.Context, lane digest.Lane, slot time.Time, pace digest.Pace, late bool) (wait time.Duration, err error) {
 	var out *door
 	if pace.Window > 0 {
@@ -452,7 +453,7 @@ func (p *Deliveries) leave(ctx context.Context, lane digest.Lane, slot time.Time
 			continue
 		case out == nil:
 			return 0, nil
-		case now.Sub(slot) > pace.Window/4 && !late:
+		case now.Sub(slot) > pace.Window/16 && !late:
 			return -1, nil
 		}
 		if wait := out.pass(now, pace.Window); wait > 0 {

@@ -147,9 +147,9 @@ const (
 	// slotsFew are reserved at a time where others are waiting. The more, the fewer
 	// writes; the fewer, the sooner a lane with one message has its turn.
 	slotsFew = 4
-	// slotsLead is from now to the first slot that can be had: by then what it is for is
-	// claimed. It was too short where posts come late.
-	slotsLead = 50 * time.Millisecond
+	// slotsLead is from now to the first slot that can be had: by then what is to go out
+	// in it is claimed.
+	slotsLead = 150 * time.Millisecond
 	// queueLong is the longest that slots are reserved for; who comes later asks again.
 	queueLong = 10 * time.Second
 )
