@@ -94,6 +94,9 @@ func TestDisputedSaysByWhom(t *testing.T) {
 	entries := []Entry{said("a", key, lab("mistral", feeds.RoleReleaser, feeds.Publisher, "FR")), said("b", key, lab("openai", feeds.RoleReleaser, feeds.Publisher, "US"))}
 	w := Fold(entries, nil, nil)
 	for _, a := range w.Labs {
+		if len(a.Evidence) == 0 {
+			t.Fatalf("nothing says who is against %s", a.Name)
+		}
 		e := a.Evidence[len(a.Evidence)-1]
 		if a.Lab == "mistral" && (!strings.Contains(e.Quote, "openai (United States)") || e.URL != "https://b.example/model") {
 			t.Errorf("against mistral: %+v", e)
