@@ -245,8 +245,8 @@ func (db *DB) CountItems(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// Retag concludes about every stored item again, folds the works of those whose
-// tags differ, and returns the works that read differently now. Corrections stay in
+// Retag concludes about every stored item again, folds all works again, writes those
+// that came out differently, and returns those whose tags read differently now. Corrections stay in
 // force. It writes a few hundred works at a time; when it is interrupted, what was
 // written stays and the rest is as before. step is called for every item.
 func (db *DB) Retag(ctx context.Context, tag func(feeds.Item) feeds.Tags, step func()) ([]Change, error) {
@@ -319,10 +319,15 @@ func (d *desk) retag(ctx context.Context, id digest.WorkID, tag func(feeds.Item)
 		}
 		s.entry, s.tags, s.dirty, changed = &e, text, true, true
 	}
-	if !changed {
-		return Change{}, nil
+	before := w.work
+	was, err := encode(before)
+	if err != nil {
+		return Change{}, err
 	}
-	before := w.work.Tags
-	w.fold()
-	return Change{Work: id, Title: w.work.Title, Before: before, After: w.work.Tags}, nil
+	w.fold() // its rules may have changed, too
+	if is, err := encode(w.work); err != nil || !changed && is == was {
+		w.dirty = false
+		return Change{}, err
+	}
+	return Change{Work: id, Title: w.work.Title, Before: before.Tags, After: w.work.Tags}, nil
 }
