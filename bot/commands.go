@@ -712,7 +712,7 @@ func subscriptionList(inv Invocation, subs []digest.Subscription, now time.Time,
 		}
 		value := message.Line{{Text: fmt.Sprintf("%s · %s · by %s · last: %s · ", CadenceWords(s.Cadence), next, cmp.Or(s.OwnerName, s.Owner, "this channel"), cmp.Or(s.LastResult, "none yet"))}, {Text: string(s.ID), Code: true}}
 		if all {
-			value = append(value, message.Span{Text: " · in " + s.Destination.Channel})
+			value = append(value, message.Span{Text: " · in "}, message.Span{Text: s.Destination.Channel, Channel: s.Destination.Channel})
 		}
 		out = append(out, message.Fields{Items: []message.Field{{Name: orEverything(s.Query), Value: value}}})
 		if here := s.Destination; here == inv.Place.Destination() || here == inv.Asker.Direct {

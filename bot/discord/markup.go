@@ -184,7 +184,7 @@ func looksWeb(s string) bool {
 type style struct {
 	bold, code bool
 	url        string // a target
-	name       bool   // text is the mention of somebody, shown by name
+	name       bool   // text is a mention, shown by name
 }
 
 // mark dresses text, with its white space outside of the marks.
@@ -231,6 +231,8 @@ func pieces(l message.Line, most int) []string {
 			text, st = "<@&"+s.Role+">", style{name: true}
 		case isSnowflake(s.Person):
 			text, st = "<@"+s.Person+">", style{name: true}
+		case isSnowflake(s.Channel):
+			text, st = "<#"+s.Channel+">", style{name: true}
 		}
 		if s.URL != "" && st.url == "" && strings.TrimSpace(s.URL) != strings.TrimSpace(s.Text) {
 			// Not a link: its address is still told.

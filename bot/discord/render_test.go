@@ -488,11 +488,11 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// People and roles are shown by name, which calls nobody, and only where an id is one.
+// People, roles and channels are shown by name, which calls nobody, and only where an id is one.
 func TestMembers(t *testing.T) {
 	a := newAdapter(t, Options{})
 	parts, err := a.Render(message.Document{Summary: "x", Blocks: []message.Block{message.Fields{Items: []message.Field{{Name: "managers", Value: message.Line{
-		{Text: "role:42", Role: "42"}, {Text: ", "}, {Text: "43", Person: "43"}, {Text: ", "}, {Text: "role:everyone", Role: "everyone"}, {Text: ", "}, {Text: "<@44>", Person: "<@44>"},
+		{Text: "role:42", Role: "42"}, {Text: ", "}, {Text: "43", Person: "43"}, {Text: ", "}, {Text: "role:everyone", Role: "everyone"}, {Text: ", "}, {Text: "<@44>", Person: "<@44>"}, {Text: " in "}, {Text: "45", Channel: "45"}, {Text: ", "}, {Text: "@here", Channel: "@here"},
 	}}}}}})
 	if err != nil || len(parts) != 1 {
 		t.Fatalf("%d parts, %v", len(parts), err)
@@ -504,7 +504,7 @@ func TestMembers(t *testing.T) {
 	if err := json.Unmarshal(parts[0].Payload, &m); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := m.Components[0].Content, "**managers:** <@&42>, <@43>, role\\:everyone, \\<@\u200b44\\>"; got != want {
+	if got, want := m.Components[0].Content, "**managers:** <@&42>, <@43>, role\\:everyone, \\<@\u200b44\\> in <#45>, @\u200bhere"; got != want {
 		t.Errorf("shown as %q, want %q", got, want)
 	}
 	if string(m.Mentions) != `{"parse":[],"replied_user":false}` {

@@ -174,6 +174,8 @@ type Span struct {
 	// Person and Role are the platform's id of somebody, or of a role, whose name is shown
 	// in place of Text where the platform can do so without calling anyone.
 	Person, Role string
+	// Channel is the platform's id of a channel, likewise.
+	Channel string
 }
 
 // Plain makes a line of one unstyled span.

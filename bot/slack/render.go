@@ -54,10 +54,11 @@ type rich struct {
 }
 
 type inline struct {
-	Type  string `json:"type"` // text or link
-	Text  string `json:"text"`
-	URL   string `json:"url,omitempty"`
-	Style *style `json:"style,omitempty"`
+	Type    string `json:"type"` // text, link or channel
+	Text    string `json:"text,omitempty"`
+	URL     string `json:"url,omitempty"`
+	Channel string `json:"channel_id,omitempty"` // of a channel, which has no text
+	Style   *style `json:"style,omitempty"`
 }
 
 type style struct {
@@ -692,6 +693,10 @@ func textBlock(line []any) container {
 func spans(l message.Line) []inline {
 	var out []inline
 	for _, s := range l {
+		if isChannel(s.Channel) { // shown by its name to those who may know it
+			out = append(out, inline{Type: "channel", Channel: s.Channel})
+			continue
+		}
 		text := clean(s.Text)
 		if text == "" {
 			continue
@@ -707,6 +712,12 @@ func spans(l message.Line) []inline {
 		out = append(out, inline{Type: "text", Text: text, Style: st})
 	}
 	return out
+}
+
+// isChannel reports whether an id is one of a channel, which calls nobody. Those of
+// direct messages begin with a D. https://docs.slack.dev/reference/objects/conversation-object
+func isChannel(id string) bool {
+	return len(id) > 1 && (id[0] == 'C' || id[0] == 'G') && !strings.ContainsFunc(id, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
 }
 
 // link is a link if its address may be followed from a message, else its text.
@@ -751,7 +762,11 @@ func pack(line []inline, most int) [][]any {
 	}
 	for _, in := range line {
 		over := in.size() - jsonLen(in.Text)
-		for _, text := range cut(in.Text, max(200, most-over)) {
+		texts := []string{""}
+		if in.Type != "channel" {
+			texts = cut(in.Text, max(200, most-over))
+		}
+		for _, text := range texts {
 			one := in
 			one.Text = text
 			n := over + jsonLen(text)
@@ -766,7 +781,7 @@ func pack(line []inline, most int) [][]any {
 }
 
 // size is about the cost of an inline.
-func (in inline) size() int { return 70 + jsonLen(in.URL) + jsonLen(in.Text) }
+func (in inline) size() int { return 70 + jsonLen(in.URL) + jsonLen(in.Text) + len(in.Channel) }
 
 // size is about the cost of a run.
 func size(run []any) int {

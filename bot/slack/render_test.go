@@ -343,6 +343,25 @@ func TestCommandsComeBack(t *testing.T) {
 	}
 }
 
+// A channel is shown by its name, and only where an id is one.
+func TestChannels(t *testing.T) {
+	l := message.Line{{Text: "in "}}
+	for _, id := range []string{"C0123ABCD", "G9", "D0123", "!here", "here", "C", "C1|x", "c1", ""} {
+		l = append(l, message.Span{Text: "the place " + id, Channel: id})
+	}
+	got := pack(spans(l), chunk)
+	text := func(s string) inline { return inline{Type: "text", Text: s} }
+	channel := func(id string) inline { return inline{Type: "channel", Channel: id} }
+	want := [][]any{{text("in "), channel("C0123ABCD"), channel("G9"), text("the place D0123"), text("the place !here"), text("the place here"), text("the place C"), text("the place C1|x"), text("the place c1"), text("the place ")}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	raw, err := json.Marshal(got[0][1])
+	if err != nil || string(raw) != `{"type":"channel","channel_id":"C0123ABCD"}` {
+		t.Errorf("%s, %v", raw, err)
+	}
+}
+
 func TestLinks(t *testing.T) {
 	for u, want := range map[string]bool{
 		"https://arxiv.org/abs/2501.12948": true, "http://example.org/a?b=c#d": true, "HTTPS://example.org": false, "ftp://example.org": false,

@@ -323,7 +323,7 @@ func (v *validator) rich(raw json.RawMessage) {
 	}
 }
 
-// inline lets two kinds of element pass: the others are how a rich text pings.
+// inline lets three kinds of element pass: the others are how a rich text pings.
 func (v *validator) inline(raw json.RawMessage) {
 	var in inline
 	if err := json.Unmarshal(raw, &in); err != nil {
@@ -339,6 +339,11 @@ func (v *validator) inline(raw json.RawMessage) {
 		if !strings.HasPrefix(in.URL, "https://") && !strings.HasPrefix(in.URL, "http://") || len(in.URL) > maxURL {
 			v.fault("a link to %.60q", in.URL)
 		}
+	case "channel":
+		if !isChannel(in.Channel) || in.Text != "" || in.URL != "" {
+			v.fault("a channel %.60q", in.Channel)
+		}
+		return
 	default:
 		v.fault("an inline of type %q", in.Type)
 	}
@@ -374,6 +379,7 @@ func TestValidator(t *testing.T) {
 		{"unfurling", `{"text":"x","blocks":[{"type":"divider"}]}`, "unfurl"},
 		{"markup", message(`{"type":"section","text":{"type":"mrkdwn","text":"*x*"}}`), "mrkdwn"},
 		{"a broadcast", richText(`{"type":"broadcast","range":"here"}`), "broadcast"},
+		{"a channel of nobody", richText(`{"type":"channel","channel_id":"!here"}`), "a channel"},
 		{"a person", richText(`{"type":"user","user_id":"U1"}`), "user"},
 		{"a script", richText(`{"type":"link","url":"javascript:alert(1)","text":"x"}`), "javascript"},
 		{"an empty text", richText(`{"type":"text","text":""}`), "0 characters"},
