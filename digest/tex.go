@@ -239,18 +239,14 @@ func (t *tex) sign() string {
 
 // accented puts a combining mark on the first letter.
 func accented(mark rune, s string) string {
-	for i, r := range s {
-		if r == 'ı' { // the i without a dot is there to be accented
-			r = 'i'
-		}
-		n := i + utf8.RuneLen(r)
-		if n > len(s) || r == utf8.RuneError {
-			break
-		}
-		_, width := utf8.DecodeRuneInString(s[i:])
-		return norm.NFC.String(string(r)+string(mark)) + s[i+width:]
+	r, n := utf8.DecodeRuneInString(s)
+	switch r {
+	case utf8.RuneError:
+		return s
+	case 'ı': // the i without a dot is there to be accented
+		r = 'i'
 	}
-	return s
+	return norm.NFC.String(string(r)+string(mark)) + s[n:]
 }
 
 // mapped is s in another alphabet, as far as that has its letters.

@@ -155,6 +155,8 @@ func target(s string) string {
 	if len(s) > maxLink || !isWeb(s) {
 		return ""
 	}
+	scheme, rest, _ := strings.Cut(s, ":")
+	s = strings.ToLower(scheme) + ":" + rest
 	var b strings.Builder
 	for _, r := range s {
 		switch {
@@ -206,7 +208,7 @@ func (st style) mark(text string) string {
 	case st.url == "":
 	case !looksWeb(body):
 		out = "[" + out + "](" + st.url + ")"
-	case target(body) == st.url:
+	case target(body) == st.url && strings.HasPrefix(body, "http"): // what is shown is what was written
 		out = "<" + st.url + ">"
 	default:
 		out += " <" + st.url + ">"
