@@ -631,6 +631,13 @@ func subscribe(ctx context.Context, d Desk, inv Invocation, dest digest.Destinat
 		return Reply{}, err
 	}
 	now := d.Now()
+	there, err := d.SubscriptionsOf(ctx, Place{Platform: dest.Platform, Workspace: dest.Workspace, Channel: dest.Channel, Direct: dest.Direct}, false)
+	if err != nil {
+		return Reply{}, err
+	}
+	if i := slices.IndexFunc(there, func(s digest.Subscription) bool { return s.Destination == dest && s.Query == text }); i >= 0 {
+		return already(there[i], q.Explain(), cron, zone, now), nil
+	}
 	sub := digest.Subscription{
 		ID: digest.NewSubscriptionID(), Destination: dest, Query: text, Cadence: cron, Zone: zone, Owner: inv.Asker.ID, OwnerName: inv.Asker.Name,
 		Created: now, Cursor: now.Add(-7 * 24 * time.Hour), Next: next,
@@ -654,6 +661,25 @@ func subscribe(ctx context.Context, d Desk, inv Invocation, dest digest.Destinat
 	}}
 	doc.Blocks = append(doc.Blocks, publishWords(inv)...)
 	return Reply{Document: doc, Public: !dest.Direct, Posts: !dest.Direct}, nil
+}
+
+// already answers who asks for what is subscribed to: the same digest twice helps nobody.
+func already(s digest.Subscription, about, cron, zone string, now time.Time) Reply {
+	say := "There is such a subscription already: " + toldWords(s, about) + "."
+	var do []message.Action
+	if s.Cadence != cron || s.Zone != zone {
+		label := "Make it " + CadenceWords(cron)
+		if s.Zone != zone {
+			label += " (" + zone + ")"
+		}
+		do = append(do, message.Action{Label: clip(label, 70), Command: fmt.Sprintf(`edit %s when:"%s" zone:%s`, s.ID, cron, zone)})
+	}
+	if s.PausedUntil.After(now) {
+		say += " It is paused."
+		do = append(do, message.Action{Label: "Resume", Command: "resume " + string(s.ID)})
+	}
+	do = append(do, message.Action{Label: "Change", Command: "edit " + string(s.ID)}, message.Action{Label: "End", Command: "unsubscribe " + string(s.ID), Danger: true})
+	return Reply{Document: message.Document{Summary: "Subscribed already", Blocks: []message.Block{message.Paragraph{Text: message.Plain(say)}, message.Actions{Items: do}}}}
 }
 
 // local prints a time where its reader is.
