@@ -16,6 +16,7 @@ import (
 	"seedcorn/bot"
 	"seedcorn/cmd/seedcorn/internal/demosite"
 	"seedcorn/cmd/seedcorn/internal/hostile"
+	"seedcorn/digest/store"
 )
 
 // ids are what differs between two answers to one question: ids of subscriptions, and
@@ -114,7 +115,9 @@ func TestEverySubcommandBothWays(t *testing.T) {
 		}
 	}
 	for _, line := range lines {
-		a, b := overHTTP(line), overSocket(line)
+		a := overHTTP(line)
+		forget(t, e.w.db, line)
+		b := overSocket(line)
 		for way, answer := range map[string]string{"over HTTP": a, "over a socket": b} {
 			if strings.Contains(answer, "wrong on our side") {
 				t.Errorf("%s %s: %.300s", line, way, answer)
@@ -129,6 +132,23 @@ func TestEverySubcommandBothWays(t *testing.T) {
 	}
 	if logs := e.logs.String(); strings.Contains(logs, "level=ERROR") || strings.Contains(logs, "level=WARN") {
 		t.Errorf("the log complains:\n%s", logs)
+	}
+}
+
+// forget ends the subscription that a line has begun, so that it says the same again.
+func forget(t *testing.T, db *store.DB, line string) {
+	t.Helper()
+	if !strings.HasPrefix(line, "subscribe") && !strings.HasPrefix(line, "follow") {
+		return
+	}
+	subs, err := db.Subscriptions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range subs {
+		if err := db.DeleteSubscription(t.Context(), s.ID); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
