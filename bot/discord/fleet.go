@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -182,6 +183,7 @@ func (f *fleet) run(ctx context.Context) error {
 	total, told := info.Shards, -1
 	every, patience := firstBackoff, f.adapter.opt.Timeout
 	var until time.Time // others may take what is ours soon after
+	failing := false    // the last time it could not be said that this process lives
 	for {
 		began := time.Now()
 		s, err := f.share(ctx, patience, total)
@@ -189,11 +191,17 @@ func (f *fleet) run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			f.adapter.log.Warn("sharing the shards", "error", err, "again_in", every)
+			level := slog.LevelWarn
+			if failing { // said already
+				level = slog.LevelDebug
+			}
+			failing = true
+			f.adapter.log.Log(ctx, level, "sharing the shards", "error", err, "again_in", every)
 			if time.Now().After(until) {
 				end(all)
 			}
 		default:
+			failing = false
 			total = max(total, s.Total)
 			gone := end(func(b berth) bool { return b.total != s.Total || !slices.Contains(s.Held, b.shard) })
 			for _, b := range gone {
