@@ -74,8 +74,8 @@ func postgresPlace(t testing.TB) place {
 
 // onBoth runs a test on each engine.
 func onBoth(t *testing.T, test func(t *testing.T, p place)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, sqlitePlace(t)) })
-	t.Run("postgres", func(t *testing.T) { test(t, postgresPlace(t)) })
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); test(t, sqlitePlace(t)) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); test(t, postgresPlace(t)) })
 }
 
 var private struct {

@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"seedcorn/digest"
 	"seedcorn/feeds"
@@ -36,13 +37,25 @@ type traitLab struct {
 // traitsOf are the traits of a work, as JSON. Attributions that do not count are left
 // out.
 func traitsOf(w digest.Work) (string, error) {
-	k := traits{Countries: w.Countries, Openness: w.Openness}
+	k := traits{Openness: w.Openness}
+	for _, c := range w.Countries {
+		k.Countries = append(k.Countries, wellFormed(c))
+	}
 	for _, a := range w.Labs {
 		if a.Counts() {
-			k.Labs = append(k.Labs, traitLab{a.Lab, a.Kind, a.Role, a.Home, a.Control, a.Disputed})
+			k.Labs = append(k.Labs, traitLab{wellFormed(a.Lab), wellFormed(a.Kind), wellFormed(a.Role), wellFormed(a.Home), wellFormed(a.Control), a.Disputed})
 		}
 	}
 	return encode(k)
+}
+
+// wellFormed is a text as it is after it was stored as JSON: the same work has the same
+// traits before and after.
+func wellFormed[T ~string](s T) T {
+	if utf8.ValidString(string(s)) {
+		return s
+	}
+	return T([]rune(string(s)))
 }
 
 // readTraits makes a work with traits. It became public at no time.
