@@ -197,7 +197,7 @@ func (f *fake) answer(method, path string, r *http.Request, body []byte) []byte 
 			return []byte("[]")
 		}
 		return f.commands[path]
-	case parts[0] == "guilds" && parts[2] == "threads":
+	case parts[0] == "guilds" && len(parts) > 2 && parts[2] == "threads":
 		return mustJSON(map[string]any{"threads": f.threads})
 	case parts[0] == "channels" && len(parts) == 2:
 		if k := f.kinds[parts[1]]; k != nil {
@@ -206,7 +206,7 @@ func (f *fake) answer(method, path string, r *http.Request, body []byte) []byte 
 		return mustJSON(map[string]any{"id": parts[1], "type": 0})
 	case parts[0] == "channels" && parts[2] == "threads" && len(parts) == 5:
 		return mustJSON(map[string]any{"threads": []any{}, "has_more": false})
-	case parts[0] == "channels" && parts[2] == "threads":
+	case parts[0] == "channels" && len(parts) > 2 && parts[2] == "threads":
 		var in struct {
 			Name    string         `json:"name"`
 			Message map[string]any `json:"message"`

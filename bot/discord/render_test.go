@@ -384,7 +384,7 @@ func TestEscape(t *testing.T) {
 func TestTarget(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"https://example.org/a", "https://example.org/a"},
-		{"HTTP://example.org", "HTTP://example.org"},
+		{"HTTP://example.org", "http://example.org"},
 		{"javascript:alert(1)", ""},
 		{"ftp://example.org", ""},
 		{"discord://-/", ""},
