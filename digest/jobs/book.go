@@ -95,7 +95,8 @@ func jobOf(j *rivertype.JobRow) Job {
 	return out
 }
 
-// Retry has a job done again at once. [ErrNoJob] if there is none.
+// Retry has a job done again at once. One for which there is another meanwhile is
+// removed: that one does it. [ErrNoJob] if there is none.
 func (b Base) Retry(ctx context.Context, id int64) error {
 	c, err := b.clerk()
 	if err != nil {
@@ -105,12 +106,23 @@ func (b Base) Retry(ctx context.Context, id int64) error {
 	switch {
 	case errors.Is(err, river.ErrNotFound):
 		return fmt.Errorf("job %d: %w", id, ErrNoJob)
+	case isTaken(err):
+		return b.Discard(ctx, id)
 	case err != nil:
 		return fmt.Errorf("job %d: %w", id, err)
 	case j.State == rivertype.JobStateRunning:
 		return fmt.Errorf("job %d: %w", id, ErrRunning)
 	}
 	return nil
+}
+
+// isTaken reports whether a row could not be written because a like one is there.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html (unique_violation) and
+// https://www.sqlite.org/rescode.html#constraint_unique
+func isTaken(err error) bool {
+	var server interface{ SQLState() string }
+	var file interface{ Code() int }
+	return errors.As(err, &server) && server.SQLState() == "23505" || errors.As(err, &file) && file.Code() == 2067
 }
 
 // Discard removes a job that is not being done, whatever is left to do of it: what is
